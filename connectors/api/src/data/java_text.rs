@@ -1,0 +1,208 @@
+//! Text of values as Java's `toString` gives it.
+
+use super::{Struct, Value};
+use std::fmt;
+
+/// `Double.toString` as of Java 19: shortest digits, exponent form below 1E-3 and from 1E7.
+pub fn java_f64(value: f64) -> String {
+    let shortest = format!("{value:e}");
+    let two_digits = format!("{value:.1e}");
+    let keeps_value = two_digits.parse() == Ok(value);
+    java_float(value, &shortest, &two_digits, keeps_value)
+}
+
+/// `Float.toString`, likewise.
+pub fn java_f32(value: f32) -> String {
+    let shortest = format!("{value:e}");
+    let two_digits = format!("{value:.1e}");
+    let keeps_value = two_digits.parse() == Ok(value);
+    java_float(f64::from(value), &shortest, &two_digits, keeps_value)
+}
+
+fn java_float(value: f64, shortest: &str, two_digits: &str, two_digits_keep_value: bool) -> String {
+    if value.is_nan() {
+        return "NaN".into();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 {
+            "Infinity".into()
+        } else {
+            "-Infinity".into()
+        };
+    }
+    if value == 0.0 {
+        return if value.is_sign_negative() {
+            "-0.0".into()
+        } else {
+            "0.0".into()
+        };
+    }
+    // Java never prints fewer than two digits, and then takes the two nearest to the value (4.9E-324, not 5.0E-324).
+    let single_digit = !shortest.contains('.');
+    let chosen = if single_digit && two_digits_keep_value {
+        two_digits
+    } else {
+        shortest
+    };
+    let (mantissa, exponent) = chosen.split_once('e').unwrap_or((chosen, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
+    let digits = digits.trim_end_matches('0');
+    let digits = if digits.is_empty() { "0" } else { digits };
+    if (-3..7).contains(&exponent) {
+        return format!("{sign}{}", plain(digits, exponent));
+    }
+    let (first, rest) = digits.split_at(1);
+    let rest = if rest.is_empty() { "0" } else { rest };
+    format!("{sign}{first}.{rest}E{exponent}")
+}
+
+fn plain(digits: &str, exponent: i32) -> String {
+    if exponent < 0 {
+        return format!("0.{}{digits}", "0".repeat((-exponent - 1) as usize));
+    }
+    let whole = exponent as usize + 1;
+    if digits.len() <= whole {
+        return format!("{digits}{}.0", "0".repeat(whole - digits.len()));
+    }
+    format!("{}.{}", &digits[..whole], &digits[whole..])
+}
+
+/// Displays a value as `String.valueOf(object)`: `Struct{a=1,b=x}`, `{k=v, l=w}`, `[1, a, null]`.
+///
+/// Byte arrays show as `[B` (Java adds an object hash, which says nothing); dates in Java's `Date.toString` form, in UTC.
+#[derive(Debug)]
+pub struct JavaText<'a>(pub &'a Value);
+
+impl fmt::Display for JavaText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Null => f.write_str("null"),
+            Value::Boolean(value) => write!(f, "{value}"),
+            Value::Int8(value) => write!(f, "{value}"),
+            Value::Int16(value) => write!(f, "{value}"),
+            Value::Int32(value) => write!(f, "{value}"),
+            Value::Int64(value) => write!(f, "{value}"),
+            Value::Float32(value) => f.write_str(&java_f32(*value)),
+            Value::Float64(value) => f.write_str(&java_f64(*value)),
+            Value::String(value) => f.write_str(value),
+            Value::Bytes(_) => f.write_str("[B"),
+            Value::Decimal(value) => write!(f, "{value}"),
+            Value::Date(millis) => write_date(f, *millis),
+            Value::Array(items) => {
+                f.write_str("[")?;
+                for (index, item) in items.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { ", " };
+                    write!(f, "{separator}{}", JavaText(item))?;
+                }
+                f.write_str("]")
+            }
+            Value::Map(entries) => {
+                f.write_str("{")?;
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { ", " };
+                    write!(f, "{separator}{}={}", JavaText(key), JavaText(value))?;
+                }
+                f.write_str("}")
+            }
+            Value::Struct(value) => write_struct(f, value),
+        }
+    }
+}
+
+fn write_struct(f: &mut fmt::Formatter<'_>, value: &Struct) -> fmt::Result {
+    f.write_str("Struct{")?;
+    let mut separator = "";
+    for (field, item) in value.schema().fields().iter().zip(value.values()) {
+        if item.is_null() {
+            continue;
+        }
+        write!(f, "{separator}{}={}", field.name, JavaText(item))?;
+        separator = ",";
+    }
+    f.write_str("}")
+}
+
+/// `Thu Jan 01 00:00:00 UTC 1970`.
+fn write_date(f: &mut fmt::Formatter<'_>, millis: i64) -> fmt::Result {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let seconds = millis.div_euclid(1000);
+    let days = seconds.div_euclid(86_400);
+    let of_day = seconds.rem_euclid(86_400);
+    let (year, month, day) = civil_from_days(days);
+    let weekday = DAYS[days.rem_euclid(7) as usize];
+    let month = MONTHS[(month - 1) as usize];
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    write!(
+        f,
+        "{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year}"
+    )
+}
+
+/// Year, month 1–12 and day 1–31 of a day number since 1970-01-01 in the proleptic Gregorian calendar.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Schema, Type};
+
+    #[test]
+    fn floats_print_as_java_19() {
+        for (value, text) in [
+            (1.0, "1.0"),
+            (0.1, "0.1"),
+            (100.0, "100.0"),
+            (1e7, "1.0E7"),
+            (9_999_999.0, "9999999.0"),
+            (1.234e-3, "0.001234"),
+            (9.99e-4, "9.99E-4"),
+            (2e23, "2.0E23"),
+            (f64::MAX, "1.7976931348623157E308"),
+            (5e-324, "4.9E-324"),
+            (-0.0, "-0.0"),
+            (-1.5e10, "-1.5E10"),
+            (123456.789, "123456.789"),
+        ] {
+            assert_eq!(java_f64(value), text);
+        }
+        assert_eq!(java_f32(1.4e-45), "1.4E-45");
+        assert_eq!(java_f32(3.4028235e38), "3.4028235E38");
+        assert_eq!(java_f32(0.1), "0.1");
+    }
+
+    #[test]
+    fn containers_print_as_java() {
+        let schema = Schema::structure()
+            .field("a", Schema::primitive(Type::Int32, false))
+            .field("b", Schema::primitive(Type::String, true))
+            .finish();
+        let value = Value::Struct(Struct::new(schema, vec![Value::Int32(1)]));
+        assert_eq!(JavaText(&value).to_string(), "Struct{a=1}");
+        let map = Value::Map(vec![("k".into(), Value::Array(vec![1i32.into(), Value::Null]))]);
+        assert_eq!(JavaText(&map).to_string(), "{k=[1, null]}");
+        assert_eq!(JavaText(&Value::Date(0)).to_string(), "Thu Jan 01 00:00:00 UTC 1970");
+    }
+}
