@@ -29,9 +29,7 @@ impl Private {
     }
 
     async fn start_with(names: &[&str], kafka_overrides: &[(&str, &str)]) -> Self {
-        let base = std::env::var("TURNBUCKLE_SERVICES_DIR")
-            .map_or_else(|_| services::workspace().join("target/services"), PathBuf::from);
-        let folder = base.join("private").join(unique("set"));
+        let folder = services::folder().join("private").join(unique("set"));
         std::fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("cannot create {}: {e}", folder.display()));
         let lines: String = kafka_overrides.iter().map(|(k, v)| format!("{k}={v}\n")).collect();
         let path = folder.join("kafka.overrides");

@@ -11,6 +11,11 @@ pub fn workspace() -> &'static Path {
     tests.parent().unwrap_or(tests)
 }
 
+/// Folder of the shared servers' state.
+pub(crate) fn folder() -> PathBuf {
+    std::env::var_os("TURNBUCKLE_SERVICES_DIR").map_or_else(|| workspace().join("target/services"), PathBuf::from)
+}
+
 /// The program that starts the servers.
 pub(crate) fn program() -> PathBuf {
     workspace().join("tests/services/services")
@@ -106,9 +111,10 @@ impl Services {
 pub fn shared() -> &'static Services {
     static SHARED: OnceLock<Result<Services, String>> = OnceLock::new();
     let found = SHARED.get_or_init(|| {
-        run(&["reap"])?;
         run(&["start"])?;
-        Ok(Services::parse(&run(&["env"])?))
+        let settings = folder().join("env");
+        let text = std::fs::read_to_string(&settings).map_err(|e| format!("{}: {e}", settings.display()))?;
+        Ok(Services::parse(&text))
     });
     match found {
         Ok(services) => services,

@@ -178,9 +178,7 @@ async fn the_jvm_worker_carries_lines() {
 
     let second = worker.join(Program::Jvm).await;
     assert_ne!(second.id(), worker.id());
-    worker.kill9();
-    worker.start_again().await;
-    worker.rest.wait_running(&name, 1).await;
+    second.rest.wait_running(&name, 1).await;
     worker.rest.remove(&name).await;
     let status = worker.terminate().await;
     assert!(worker.log_contains("Kafka Connect stopped"), "{status}");
