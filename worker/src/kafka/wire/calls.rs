@@ -6,8 +6,8 @@
 use super::reader::{DecodeError, Reader};
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest,
-    MetadataRequest, SaslAuthenticateRequest, SaslHandshakeRequest, SyncGroupRequest,
+    ApiVersionsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, MetadataRequest,
+    SaslAuthenticateRequest, SaslHandshakeRequest, SyncGroupRequest,
 };
 use kafka_protocol::protocol::Request;
 use std::collections::HashMap;
@@ -72,7 +72,9 @@ impl Call for SaslHandshakeRequest {
     fn read(reader: &mut Reader<'_>, _version: i16) -> Result<SaslHandshakeAnswer, DecodeError> {
         let error = reader.i16()?;
         let count = reader.array()?.unwrap_or(0);
-        let mechanisms = (0..count).map(|_| reader.string().map(str::to_owned)).collect::<Result<_, _>>()?;
+        let mechanisms = (0..count)
+            .map(|_| reader.string().map(str::to_owned))
+            .collect::<Result<_, _>>()?;
         Ok(SaslHandshakeAnswer { error, mechanisms })
     }
 }
@@ -133,7 +135,11 @@ impl Call for MetadataRequest {
             reader.nullable_string()?; // rack
             reader.tags()?;
         }
-        let cluster_id = if version >= 2 { reader.nullable_string()?.map(str::to_owned) } else { None };
+        let cluster_id = if version >= 2 {
+            reader.nullable_string()?.map(str::to_owned)
+        } else {
+            None
+        };
         Ok(MetadataAnswer { brokers, cluster_id })
     }
 }
@@ -233,7 +239,15 @@ impl Call for JoinGroupRequest {
             members.push((id, Bytes::copy_from_slice(metadata)));
             reader.tags()?;
         }
-        Ok(JoinGroupAnswer { error, generation, protocol, leader, member_id, skip_assignment, members })
+        Ok(JoinGroupAnswer {
+            error,
+            generation,
+            protocol,
+            leader,
+            member_id,
+            skip_assignment,
+            members,
+        })
     }
 }
 
@@ -258,7 +272,10 @@ impl Call for SyncGroupRequest {
         }
         let error = reader.i16()?;
         if error != 0 {
-            return Ok(SyncGroupAnswer { error, assignment: Bytes::new() });
+            return Ok(SyncGroupAnswer {
+                error,
+                assignment: Bytes::new(),
+            });
         }
         if version >= 5 {
             reader.nullable_string()?; // protocol type

@@ -1,8 +1,8 @@
 //! The brokers of a cluster: where to connect next, and who coordinates a group.
 
+use super::WireConfig;
 use super::connection::Connection;
 use super::error::WireError;
-use super::WireConfig;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest};
 use kafka_protocol::protocol::StrBytes;
 use std::time::Duration;
@@ -18,7 +18,11 @@ pub struct Backoff {
 impl Backoff {
     /// Starts at `base`.
     pub fn new(base: Duration, max: Duration) -> Self {
-        Self { base, max: max.max(base), failures: 0 }
+        Self {
+            base,
+            max: max.max(base),
+            failures: 0,
+        }
     }
 
     /// The pause after one more failure.
@@ -49,11 +53,23 @@ pub struct Cluster {
 impl Cluster {
     /// Checks the bootstrap list; nothing is connected yet.
     pub fn new(config: WireConfig) -> Result<Self, WireError> {
-        let bootstrap = config.bootstrap.iter().map(|entry| parse_address(entry)).collect::<Result<Vec<_>, _>>()?;
+        let bootstrap = config
+            .bootstrap
+            .iter()
+            .map(|entry| parse_address(entry))
+            .collect::<Result<Vec<_>, _>>()?;
         if bootstrap.is_empty() {
-            return Err(WireError::Bootstrap { message: "bootstrap.servers is empty; give at least one host:port".into() });
+            return Err(WireError::Bootstrap {
+                message: "bootstrap.servers is empty; give at least one host:port".into(),
+            });
         }
-        Ok(Self { config, bootstrap, learned: Vec::new(), cluster_id: None, turn: 0 })
+        Ok(Self {
+            config,
+            bootstrap,
+            learned: Vec::new(),
+            cluster_id: None,
+            turn: 0,
+        })
     }
 
     /// The settings connections are opened with.
@@ -88,13 +104,21 @@ impl Cluster {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| WireError::Bootstrap { message: "no broker address is known".into() }))
+        Err(last.unwrap_or_else(|| WireError::Bootstrap {
+            message: "no broker address is known".into(),
+        }))
     }
 
     async fn learn(&mut self, connection: &mut Connection) -> Result<(), WireError> {
         // An empty topic list asks for the brokers alone.
-        let metadata = connection.call(|_| MetadataRequest::default().with_topics(Some(Vec::new()))).await?;
-        self.learned = metadata.brokers.into_iter().filter(|broker| !self.bootstrap.contains(broker)).collect();
+        let metadata = connection
+            .call(|_| MetadataRequest::default().with_topics(Some(Vec::new())))
+            .await?;
+        self.learned = metadata
+            .brokers
+            .into_iter()
+            .filter(|broker| !self.bootstrap.contains(broker))
+            .collect();
         self.cluster_id = metadata.cluster_id;
         Ok(())
     }
@@ -106,11 +130,18 @@ impl Cluster {
         let found = broker
             .call(|version| {
                 let request = FindCoordinatorRequest::default();
-                if version >= 4 { request.with_coordinator_keys(vec![key]) } else { request.with_key(key) }
+                if version >= 4 {
+                    request.with_coordinator_keys(vec![key])
+                } else {
+                    request.with_key(key)
+                }
             })
             .await?;
         if found.error != 0 {
-            return Err(WireError::Broker { api: "FindCoordinator", code: found.error });
+            return Err(WireError::Broker {
+                api: "FindCoordinator",
+                code: found.error,
+            });
         }
         Connection::open(&found.host, found.port, &self.config).await
     }
@@ -148,9 +179,21 @@ mod tests {
         for (entry, (host, port)) in good {
             assert_eq!(parse_address(entry).unwrap(), (host.to_owned(), port), "{entry}");
         }
-        for entry in ["", "broker", "broker:", ":9092", "broker:99999", "::1:9092", "[]:9092", "a b:x"] {
+        for entry in [
+            "",
+            "broker",
+            "broker:",
+            ":9092",
+            "broker:99999",
+            "::1:9092",
+            "[]:9092",
+            "a b:x",
+        ] {
             let error = parse_address(entry).unwrap_err().to_string();
-            assert!(error.contains("bootstrap.servers") && error.contains(entry.trim()), "{error}");
+            assert!(
+                error.contains("bootstrap.servers") && error.contains(entry.trim()),
+                "{error}"
+            );
         }
         assert!(Cluster::new(WireConfig::plaintext(Vec::new(), "test")).is_err());
     }
@@ -160,7 +203,10 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(300));
         for nominal in [100.0, 200.0, 300.0, 300.0] {
             let pause = backoff.next_pause().as_secs_f64() * 1000.0;
-            assert!((nominal * 0.79..=nominal * 1.21).contains(&pause), "{pause} around {nominal}");
+            assert!(
+                (nominal * 0.79..=nominal * 1.21).contains(&pause),
+                "{pause} around {nominal}"
+            );
         }
         backoff.reset();
         assert!(backoff.next_pause() <= Duration::from_millis(121));

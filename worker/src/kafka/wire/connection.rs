@@ -7,7 +7,7 @@ use super::sasl::SaslClient;
 use super::{Sasl, WireConfig};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiVersionsRequest, RequestHeader, SaslAuthenticateRequest, SaslHandshakeRequest};
-use kafka_protocol::protocol::{Encodable, HeaderVersion, Message, Request, StrBytes};
+use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,11 +38,19 @@ pub struct Connection {
 impl Connection {
     /// Connects, secures, negotiates versions and logs in.
     pub async fn open(host: &str, port: u16, config: &WireConfig) -> Result<Self, WireError> {
-        let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let address = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
         let limit = config.connect_timeout;
         let connecting = connect(host, port, &address, config);
         let Ok(stream) = timeout(limit, connecting).await else {
-            return Err(WireError::Timeout { address, doing: "connecting", after: limit });
+            return Err(WireError::Timeout {
+                address,
+                doing: "connecting",
+                after: limit,
+            });
         };
         let mut connection = Self {
             stream: stream?,
@@ -88,7 +96,10 @@ impl Connection {
         let (min, max) = self.versions.get(&C::KEY).copied().unwrap_or((0, -1));
         let version = spoken_max.min(C::VERSIONS.max).min(max);
         if version < spoken_min.max(min) {
-            return Err(WireError::Unsupported { address: self.address.clone(), api: C::NAME });
+            return Err(WireError::Unsupported {
+                address: self.address.clone(),
+                api: C::NAME,
+            });
         }
         self.exchange(limit, version, &build(version)).await
     }
@@ -98,17 +109,24 @@ impl Connection {
             return Err(self.io_error("an earlier request was not answered"));
         }
         self.correlation_id = self.correlation_id.wrapping_add(1);
-        let frame = encode(call, version, self.correlation_id, &self.client_id).map_err(|message| {
-            WireError::Protocol { address: self.address.clone(), message: format!("cannot encode {}: {message}", C::NAME) }
-        })?;
+        let frame =
+            encode(call, version, self.correlation_id, &self.client_id).map_err(|message| WireError::Protocol {
+                address: self.address.clone(),
+                message: format!("cannot encode {}: {message}", C::NAME),
+            })?;
 
         self.broken = true;
         let Ok(response) = timeout(limit, self.send_and_receive(&frame)).await else {
-            return Err(WireError::Timeout { address: self.address.clone(), doing: C::NAME, after: limit });
+            return Err(WireError::Timeout {
+                address: self.address.clone(),
+                doing: C::NAME,
+                after: limit,
+            });
         };
         let response = response?;
-        let answer =
-            self.read_response::<C>(&response, version).map_err(|e| WireError::decode(&self.address, C::NAME, &e))?;
+        let answer = self
+            .read_response::<C>(&response, version)
+            .map_err(|e| WireError::decode(&self.address, C::NAME, &e))?;
         self.broken = false;
         Ok(answer)
     }
@@ -120,7 +138,10 @@ impl Connection {
         let size = usize::try_from(size).ok().filter(|size| *size <= MAX_FRAME);
         let Some(size) = size else {
             let message = "its answer does not begin with a plausible length".to_owned();
-            return Err(WireError::Protocol { address: self.address.clone(), message });
+            return Err(WireError::Protocol {
+                address: self.address.clone(),
+                message,
+            });
         };
         // Grows with what arrives: a bogus length must not reserve memory.
         let mut response = Vec::with_capacity(size.min(64 * 1024));
@@ -139,7 +160,9 @@ impl Connection {
         let correlation_id = Reader::classic(header).i32()?;
         if correlation_id != self.correlation_id {
             let expected = self.correlation_id;
-            return Err(DecodeError::new(format!("it answers request {correlation_id} instead of {expected}")));
+            return Err(DecodeError::new(format!(
+                "it answers request {correlation_id} instead of {expected}"
+            )));
         }
         let flexible = version >= C::FLEXIBLE_FROM;
         let mut reader = Reader::with_encoding(rest, flexible);
@@ -159,12 +182,16 @@ impl Connection {
             // A broker that does not know the version answers with the body of version 0.
             Ok(_) | Err(WireError::Protocol { .. }) => {
                 self.broken = false;
-                self.exchange(self.request_timeout, 0, &ApiVersionsRequest::default()).await?
+                self.exchange(self.request_timeout, 0, &ApiVersionsRequest::default())
+                    .await?
             }
             Err(error) => return Err(error),
         };
         if answer.error != 0 {
-            return Err(WireError::Broker { api: ApiVersionsRequest::NAME, code: answer.error });
+            return Err(WireError::Broker {
+                api: ApiVersionsRequest::NAME,
+                code: answer.error,
+            });
         }
         self.versions = answer.versions;
         Ok(())
@@ -178,16 +205,19 @@ impl Connection {
             .await?;
         if offer.error != 0 {
             let enabled = offer.mechanisms.join(", ");
-            return Err(self.refused(mechanism, format!("the broker has enabled [{enabled}]; set sasl.mechanism to one of them")));
+            return Err(self.refused(
+                mechanism,
+                format!("the broker has enabled [{enabled}]; set sasl.mechanism to one of them"),
+            ));
         }
         let nonce = uuid::Uuid::new_v4().simple().to_string();
         let mut client = SaslClient::new(sasl, nonce);
         let mut token = Vec::new();
         let mut lifetime = 0;
-        loop {
-            let Some(next) = client.step(&token).map_err(|message| self.refused(mechanism, message))? else {
-                break;
-            };
+        while let Some(next) = client
+            .step(&token)
+            .map_err(|message| self.refused(mechanism, message))?
+        {
             let answer = self
                 .call(|_| SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from(next)))
                 .await?;
@@ -206,16 +236,26 @@ impl Connection {
     }
 
     fn refused(&self, mechanism: &'static str, message: String) -> WireError {
-        WireError::Authentication { address: self.address.clone(), mechanism, message }
+        WireError::Authentication {
+            address: self.address.clone(),
+            mechanism,
+            message,
+        }
     }
 
     fn io_error(&self, error: impl ToString) -> WireError {
-        WireError::Io { address: self.address.clone(), message: error.to_string() }
+        WireError::Io {
+            address: self.address.clone(),
+            message: error.to_string(),
+        }
     }
 }
 
 async fn connect(host: &str, port: u16, address: &str, config: &WireConfig) -> Result<Box<dyn Stream>, WireError> {
-    let failed = |e: std::io::Error| WireError::Io { address: address.to_owned(), message: e.to_string() };
+    let failed = |e: std::io::Error| WireError::Io {
+        address: address.to_owned(),
+        message: e.to_string(),
+    };
     let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
     let Some(tls) = &config.security.tls else {
@@ -223,7 +263,10 @@ async fn connect(host: &str, port: u16, address: &str, config: &WireConfig) -> R
     };
     let Ok(name) = rustls::pki_types::ServerName::try_from(host.to_owned()) else {
         let message = format!("'{host}' cannot be used as a TLS server name");
-        return Err(WireError::Io { address: address.to_owned(), message });
+        return Err(WireError::Io {
+            address: address.to_owned(),
+            message,
+        });
     };
     let connector = tokio_rustls::TlsConnector::from(Arc::clone(tls));
     let stream = connector.connect(name, stream).await.map_err(|e| WireError::Io {
@@ -242,7 +285,9 @@ fn encode<C: Call>(call: &C, version: i16, correlation_id: i32, client_id: &StrB
         .with_client_id(Some(client_id.clone()));
     let mut frame = BytesMut::with_capacity(512);
     frame.put_i32(0);
-    header.encode(&mut frame, <C as HeaderVersion>::header_version(version)).map_err(|e| e.to_string())?;
+    header
+        .encode(&mut frame, <C as HeaderVersion>::header_version(version))
+        .map_err(|e| e.to_string())?;
     call.encode(&mut frame, version).map_err(|e| e.to_string())?;
     let size = i32::try_from(frame.len() - 4).map_err(|_| "the request is too large".to_owned())?;
     frame[..4].copy_from_slice(&size.to_be_bytes());

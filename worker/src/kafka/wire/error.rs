@@ -31,13 +31,21 @@ pub enum WireError {
     /// No TCP or TLS connection, or it broke. The other side may be fine a moment later.
     Io { address: String, message: String },
     /// No answer in time.
-    Timeout { address: String, doing: &'static str, after: Duration },
+    Timeout {
+        address: String,
+        doing: &'static str,
+        after: Duration,
+    },
     /// The peer answered something that is not the Kafka protocol as expected.
     Protocol { address: String, message: String },
     /// Broker and client have no version of this request in common.
     Unsupported { address: String, api: &'static str },
     /// SASL refused the credentials or the mechanism; trying again will not help.
-    Authentication { address: String, mechanism: &'static str, message: String },
+    Authentication {
+        address: String,
+        mechanism: &'static str,
+        message: String,
+    },
     /// The broker answered a request with an error code.
     Broker { api: &'static str, code: i16 },
     /// The address list is unusable.
@@ -55,7 +63,10 @@ impl WireError {
     }
 
     pub(super) fn decode(address: &str, api: &str, error: &DecodeError) -> Self {
-        Self::Protocol { address: address.to_owned(), message: format!("unreadable {api} response: {error}") }
+        Self::Protocol {
+            address: address.to_owned(),
+            message: format!("unreadable {api} response: {error}"),
+        }
     }
 }
 
@@ -72,7 +83,11 @@ impl fmt::Display for WireError {
         match self {
             Self::Io { address, message } => write!(f, "connection to broker {address} failed: {message}"),
             Self::Timeout { address, doing, after } => {
-                write!(f, "no answer from broker {address} within {} ms while {doing}", after.as_millis())
+                write!(
+                    f,
+                    "no answer from broker {address} within {} ms while {doing}",
+                    after.as_millis()
+                )
             }
             Self::Protocol { address, message } => write!(
                 f,
@@ -80,10 +95,20 @@ impl fmt::Display for WireError {
                  security.protocol match it?)"
             ),
             Self::Unsupported { address, api } => {
-                write!(f, "broker {address} supports no version of {api} that this worker speaks; it is too old or too new")
+                write!(
+                    f,
+                    "broker {address} supports no version of {api} that this worker speaks; it is too old or too new"
+                )
             }
-            Self::Authentication { address, mechanism, message } => {
-                write!(f, "SASL {mechanism} authentication with broker {address} failed: {message}")
+            Self::Authentication {
+                address,
+                mechanism,
+                message,
+            } => {
+                write!(
+                    f,
+                    "SASL {mechanism} authentication with broker {address} failed: {message}"
+                )
             }
             Self::Broker { api, code } => write!(f, "{api} was refused: {}", describe_code(*code)),
             Self::Bootstrap { message } => f.write_str(message),

@@ -70,7 +70,10 @@ pub struct WireSecurity {
 
 impl fmt::Debug for WireSecurity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WireSecurity").field("tls", &self.tls.is_some()).field("sasl", &self.sasl).finish()
+        f.debug_struct("WireSecurity")
+            .field("tls", &self.tls.is_some())
+            .field("sasl", &self.sasl)
+            .finish()
     }
 }
 
@@ -108,7 +111,9 @@ impl SaslMechanism {
 
     /// The mechanism of a `sasl.mechanism` value, `None` when it is not spoken here.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Plain, Self::ScramSha256, Self::ScramSha512].into_iter().find(|m| m.name() == name)
+        [Self::Plain, Self::ScramSha256, Self::ScramSha512]
+            .into_iter()
+            .find(|m| m.name() == name)
     }
 }
 

@@ -34,7 +34,10 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads the classic encoding (big-endian, INT16 string lengths, INT32 array counts).
     pub fn classic(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, flexible: false }
+        Self {
+            rest: bytes,
+            flexible: false,
+        }
     }
 
     /// Reads the classic or the flexible (KIP-482) encoding.
@@ -50,7 +53,9 @@ impl<'a> Reader<'a> {
     fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8], DecodeError> {
         let Some((head, tail)) = self.rest.split_at_checked(count) else {
             let left = self.rest.len();
-            return Err(DecodeError::new(format!("{what} needs {count} bytes but only {left} are left")));
+            return Err(DecodeError::new(format!(
+                "{what} needs {count} bytes but only {left} are left"
+            )));
         };
         self.rest = tail;
         Ok(head)
@@ -127,7 +132,8 @@ impl<'a> Reader<'a> {
 
     /// STRING; null is an error.
     pub fn string(&mut self) -> Result<&'a str, DecodeError> {
-        self.nullable_string()?.ok_or_else(|| DecodeError::new("a string is null that must not be"))
+        self.nullable_string()?
+            .ok_or_else(|| DecodeError::new("a string is null that must not be"))
     }
 
     /// BYTES that may be null.
@@ -145,7 +151,9 @@ impl<'a> Reader<'a> {
         match count {
             Some(count) if count > self.rest.len() => {
                 let left = self.rest.len();
-                Err(DecodeError::new(format!("an array claims {count} items but only {left} bytes are left")))
+                Err(DecodeError::new(format!(
+                    "an array claims {count} items but only {left} bytes are left"
+                )))
             }
             _ => Ok(count),
         }
@@ -200,7 +208,10 @@ mod tests {
             assert_eq!(Reader::classic(bytes).string().unwrap_err().to_string(), message);
         }
         let huge = Reader::classic(b"\x7f\xff\xff\xff\x00").array().unwrap_err();
-        assert_eq!(huge.to_string(), "an array claims 2147483647 items but only 1 bytes are left");
+        assert_eq!(
+            huge.to_string(),
+            "an array claims 2147483647 items but only 1 bytes are left"
+        );
         assert!(Reader::with_encoding(b"\xff\xff\xff\xff\x1f", true).tags().is_err());
     }
 

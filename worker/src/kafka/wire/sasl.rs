@@ -25,7 +25,9 @@ impl SaslClient {
         match sasl.mechanism {
             SaslMechanism::Plain => {
                 let token = format!("\0{}\0{}", sasl.username, sasl.password.reveal());
-                Self::Plain { token: Some(token.into_bytes()) }
+                Self::Plain {
+                    token: Some(token.into_bytes()),
+                }
             }
             SaslMechanism::ScramSha256 => Self::Scram(Scram::new(Hash::Sha256, sasl, nonce)),
             SaslMechanism::ScramSha512 => Self::Scram(Scram::new(Hash::Sha512, sasl, nonce)),
@@ -103,7 +105,9 @@ pub(super) struct Scram {
 
 impl std::fmt::Debug for Scram {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scram").field("hash", &self.hash).finish_non_exhaustive()
+        f.debug_struct("Scram")
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,7 +143,9 @@ impl Scram {
                     return Err(format!("the server answered '{error}'"));
                 }
                 let signature = attribute(text, 'v').ok_or("the server's last message has no signature")?;
-                let signature = BASE64.decode(signature).map_err(|_| "the server's signature is not Base64")?;
+                let signature = BASE64
+                    .decode(signature)
+                    .map_err(|_| "the server's signature is not Base64")?;
                 if signature != *expected_signature {
                     return Err("the server does not know the password (wrong server signature)".to_owned());
                 }
@@ -164,7 +170,9 @@ impl Scram {
         let iterations = attribute(challenge, 'i').and_then(|i| i.parse::<u32>().ok());
         let iterations = iterations.ok_or("the server's challenge has no iteration count")?;
         if !(MIN_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
-            return Err(format!("the server asks for {iterations} iterations, not in {MIN_ITERATIONS}..{MAX_ITERATIONS}"));
+            return Err(format!(
+                "the server asks for {iterations} iterations, not in {MIN_ITERATIONS}..{MAX_ITERATIONS}"
+            ));
         }
 
         let hash = self.hash;
@@ -175,7 +183,9 @@ impl Scram {
         let mut proof = hash.hmac(&hash.digest(&client_key), signed.as_bytes());
         xor_into(&mut proof, &client_key);
         let server_key = hash.hmac(&salted, b"Server Key");
-        self.stage = Stage::FinalSent { expected_signature: hash.hmac(&server_key, signed.as_bytes()) };
+        self.stage = Stage::FinalSent {
+            expected_signature: hash.hmac(&server_key, signed.as_bytes()),
+        };
         Ok(format!("{final_bare},p={}", BASE64.encode(proof)).into_bytes())
     }
 }
@@ -186,7 +196,9 @@ fn utf8(bytes: &[u8]) -> Result<&str, String> {
 
 /// Value of the attribute `name=` in a comma-separated SCRAM message.
 fn attribute(message: &str, name: char) -> Option<&str> {
-    message.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+    message
+        .split(',')
+        .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]
@@ -195,7 +207,11 @@ mod tests {
     use super::*;
 
     fn client(mechanism: SaslMechanism, user: &str, nonce: &str) -> SaslClient {
-        let sasl = Sasl { mechanism, username: user.to_owned(), password: Password::new("pencil") };
+        let sasl = Sasl {
+            mechanism,
+            username: user.to_owned(),
+            password: Password::new("pencil"),
+        };
         SaslClient::new(&sasl, nonce.to_owned())
     }
 
@@ -219,7 +235,12 @@ mod tests {
             "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
              p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
         );
-        assert!(scram.step(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=").unwrap().is_none());
+        assert!(
+            scram
+                .step(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]
