@@ -109,7 +109,8 @@ impl Drop for Private {
             Ok(_) => {
                 let _ = std::fs::remove_dir_all(&self.folder);
             }
-            Err(complaint) => eprintln!("cannot remove the private services: {complaint}"),
+            Err(complaint) if std::thread::panicking() => eprintln!("private services stay: {complaint}"),
+            Err(complaint) => panic!("cannot remove the private services: {complaint}"),
         }
     }
 }

@@ -151,6 +151,12 @@ async fn a_killed_private_server_comes_back_with_its_data() {
         });
         assert_eq!(rows.await, [[Some("7".to_owned())]]);
     }
+
+    drop(set);
+    assert!(
+        std::net::TcpStream::connect(before.kafka()).is_err(),
+        "the broker outlived its set"
+    );
 }
 
 #[tokio::test]
