@@ -2,7 +2,7 @@
 
 use super::{Text, Value, validate_value};
 use crate::error::{Error, ErrorKind, Result};
-use std::collections::BTreeMap;
+use indexmap::IndexMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -147,7 +147,7 @@ pub struct Schema {
     name: Option<Text>,
     version: Option<i32>,
     doc: Option<Text>,
-    parameters: BTreeMap<String, String>,
+    parameters: IndexMap<String, String>,
     default: Option<Value>,
     shape: Shape,
     logical: Option<Logical>,
@@ -174,8 +174,8 @@ impl Schema {
         self.doc.as_deref()
     }
 
-    /// Parameters; an empty map equals no parameters.
-    pub fn parameters(&self) -> &BTreeMap<String, String> {
+    /// Parameters in the order in which they were set; an empty map equals no parameters, order does not count.
+    pub fn parameters(&self) -> &IndexMap<String, String> {
         &self.parameters
     }
 
@@ -312,7 +312,7 @@ impl SchemaBuilder {
                 name: None,
                 version: None,
                 doc: None,
-                parameters: BTreeMap::new(),
+                parameters: IndexMap::new(),
                 default: None,
                 shape,
                 logical: None,
