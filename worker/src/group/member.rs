@@ -37,6 +37,8 @@ pub(super) struct Member {
     /// To the coordinator; `None` while it is unknown or out of reach.
     connection: Option<Connection>,
     unknown_since: Option<Instant>,
+    /// The last failure to find the coordinator; the same one is not logged as a warning again.
+    last_failure: Option<WireError>,
     member_id: String,
     generation: i32,
     last_completed_generation: i32,
@@ -77,6 +79,7 @@ impl Member {
             cluster,
             connection: None,
             unknown_since: None,
+            last_failure: None,
             member_id: String::new(),
             generation: -1,
             last_completed_generation: -1,
@@ -289,6 +292,7 @@ impl Member {
                     );
                     self.connection = Some(connection);
                     self.unknown_since = None;
+                    self.last_failure = None;
                     self.retry.reset();
                     // Tells at once whether the membership has survived.
                     self.next_heartbeat = Instant::now();
@@ -298,7 +302,15 @@ impl Member {
                     if let Some(fatal) = GroupError::fatal_call(&error, &self.config.group_id) {
                         return Err(Flow::Fail(fatal));
                     }
-                    tracing::warn!("No coordinator of group {} yet: {error}", self.config.group_id);
+                    if self.last_failure.as_ref() == Some(&error) {
+                        tracing::debug!("No coordinator of group {} yet: {error}", self.config.group_id);
+                    } else {
+                        tracing::warn!(
+                            "No coordinator of group {} yet, trying on: {error}",
+                            self.config.group_id
+                        );
+                        self.last_failure = Some(error);
+                    }
                     let until = Instant::now() + self.retry.next_pause();
                     let until = if armed {
                         until.min(lost_at.max(Instant::now()))

@@ -325,3 +325,57 @@ impl Call for LeaveGroupRequest {
 fn port(number: i32) -> Result<u16, DecodeError> {
     u16::try_from(number).map_err(|_| DecodeError::new(format!("{number} is not a port number")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read<C: Call>(bytes: &[u8]) {
+        for version in C::SPOKEN.0..=C::SPOKEN.1 {
+            let _ = C::read(&mut Reader::with_encoding(bytes, version >= C::FLEXIBLE_FROM), version);
+        }
+    }
+
+    #[test]
+    fn sync_group_errors_may_come_without_an_assignment() {
+        let null_assignment = [0, 0, 0, 0, 0, 42, 255, 255, 255, 255];
+        let answer = SyncGroupRequest::read(&mut Reader::classic(&null_assignment), 3).unwrap();
+        assert_eq!((answer.error, answer.assignment.len()), (42, 0));
+    }
+
+    #[test]
+    fn spoken_versions_can_be_encoded() {
+        fn check<C: Call>() {
+            assert!(
+                C::VERSIONS.min <= C::SPOKEN.0 && C::SPOKEN.1 <= C::VERSIONS.max,
+                "{}",
+                C::NAME
+            );
+        }
+        check::<ApiVersionsRequest>();
+        check::<SaslHandshakeRequest>();
+        check::<SaslAuthenticateRequest>();
+        check::<MetadataRequest>();
+        check::<FindCoordinatorRequest>();
+        check::<JoinGroupRequest>();
+        check::<SyncGroupRequest>();
+        check::<HeartbeatRequest>();
+        check::<LeaveGroupRequest>();
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_do_not_panic(bytes in proptest::collection::vec(prop_oneof![Just(0u8), Just(1), any::<u8>()], 0..120)) {
+            read::<ApiVersionsRequest>(&bytes);
+            read::<SaslHandshakeRequest>(&bytes);
+            read::<SaslAuthenticateRequest>(&bytes);
+            read::<MetadataRequest>(&bytes);
+            read::<FindCoordinatorRequest>(&bytes);
+            read::<JoinGroupRequest>(&bytes);
+            read::<SyncGroupRequest>(&bytes);
+            read::<HeartbeatRequest>(&bytes);
+            read::<LeaveGroupRequest>(&bytes);
+        }
+    }
+}

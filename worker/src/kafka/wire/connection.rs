@@ -185,6 +185,10 @@ impl Connection {
                 self.exchange(self.request_timeout, 0, &ApiVersionsRequest::default())
                     .await?
             }
+            Err(WireError::Io { address, message }) => {
+                let message = format!("{message}, before any answer (does security.protocol match this listener?)");
+                return Err(WireError::Io { address, message });
+            }
             Err(error) => return Err(error),
         };
         if answer.error != 0 {
@@ -204,11 +208,13 @@ impl Connection {
             .call(|_| SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism)))
             .await?;
         if offer.error != 0 {
-            let enabled = offer.mechanisms.join(", ");
-            return Err(self.refused(
-                mechanism,
-                format!("the broker has enabled [{enabled}]; set sasl.mechanism to one of them"),
-            ));
+            let reason = match offer.mechanisms.join(", ") {
+                none if none.is_empty() => {
+                    "this listener has no SASL; set security.protocol to PLAINTEXT or SSL".to_owned()
+                }
+                enabled => format!("the broker has enabled {enabled}; set sasl.mechanism to one of them"),
+            };
+            return Err(self.refused(mechanism, reason));
         }
         let nonce = uuid::Uuid::new_v4().simple().to_string();
         let mut client = SaslClient::new(sasl, nonce);
