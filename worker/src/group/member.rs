@@ -36,7 +36,6 @@ pub(super) struct Member {
     cluster: Cluster,
     /// To the coordinator; `None` while it is unknown or out of reach.
     connection: Option<Connection>,
-    unknown_since: Option<Instant>,
     /// The last failure to find the coordinator; the same one is not logged as a warning again.
     last_failure: Option<WireError>,
     member_id: String,
@@ -78,7 +77,6 @@ impl Member {
             config,
             cluster,
             connection: None,
-            unknown_since: None,
             last_failure: None,
             member_id: String::new(),
             generation: -1,
@@ -175,7 +173,7 @@ impl Member {
 
     /// What has to happen regularly while in the group: the heartbeat, and a look at the herder.
     async fn tend(&mut self, now: Instant) -> Result<(), Flow> {
-        if self.member_id.is_empty() || self.connection.is_none() {
+        if self.member_id.is_empty() {
             return Ok(());
         }
         let limit = self.config.rebalance_timeout;
@@ -191,13 +189,28 @@ impl Member {
             self.shared.stalled.store(true, Ordering::Release);
             return Ok(());
         }
-        if now >= self.next_heartbeat && self.generation >= 0 {
-            self.heartbeat().await?;
+        if now < self.next_heartbeat || self.generation < 0 {
+            return Ok(());
+        }
+        if !self.connection.as_ref().is_some_and(Connection::is_usable) {
+            self.reconnect().await?;
+        }
+        self.heartbeat().await
+    }
+
+    /// One attempt to have a connection for the next heartbeat, while the herder is being waited for.
+    async fn reconnect(&mut self) -> Result<(), Flow> {
+        let finding = self.cluster.coordinator(&self.config.group_id);
+        match timeout(self.config.heartbeat_interval, finding).await {
+            Ok(Ok(connection)) => self.connection = Some(connection),
+            Ok(Err(error)) => self.call_failed(&error)?,
+            Err(_) => self.coordinator_unknown(),
         }
         Ok(())
     }
 
     async fn heartbeat(&mut self) -> Result<(), Flow> {
+        self.next_heartbeat = Instant::now() + self.config.heartbeat_interval;
         let limit = self.config.session_timeout.min(self.cluster.config().request_timeout);
         let Some(connection) = self.connection.as_mut().filter(|connection| connection.is_usable()) else {
             return Ok(());
@@ -248,7 +261,6 @@ impl Member {
 
     fn coordinator_unknown(&mut self) {
         self.connection = None;
-        self.unknown_since.get_or_insert_with(Instant::now);
     }
 
     fn forget_membership(&mut self) {
@@ -270,8 +282,7 @@ impl Member {
             Lost,
         }
         self.connection = None;
-        let since = *self.unknown_since.get_or_insert_with(Instant::now);
-        let lost_at = since + self.config.heartbeat_interval;
+        let lost_at = Instant::now() + self.config.heartbeat_interval;
         loop {
             let armed = self.held.as_ref().is_some_and(|held| !held.error.is_failure());
             let next = tokio::select! {
@@ -291,7 +302,6 @@ impl Member {
                         self.config.group_id
                     );
                     self.connection = Some(connection);
-                    self.unknown_since = None;
                     self.last_failure = None;
                     self.retry.reset();
                     // Tells at once whether the membership has survived.
@@ -402,7 +412,7 @@ impl Member {
     fn tend_at(&self) -> Instant {
         let now = Instant::now();
         let rhythm = now + self.config.heartbeat_interval;
-        if self.generation < 0 || self.connection.is_none() {
+        if self.generation < 0 {
             rhythm
         } else {
             self.next_heartbeat.min(rhythm)
