@@ -20,33 +20,10 @@ pub use event::{GroupEvent, MemberState, Rebalance, RevokeCause};
 pub use membership::{MembershipHandle, start};
 pub use view::{GroupView, Owners};
 
+pub use crate::herder::TaskId;
+
 use std::fmt;
 use std::time::Duration;
-
-/// A task of a connector.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId {
-    /// Name of the connector.
-    pub connector: String,
-    /// Number of the task, from 0.
-    pub task: u32,
-}
-
-impl TaskId {
-    /// The task `task` of `connector`.
-    pub fn new(connector: impl Into<String>, task: u32) -> Self {
-        Self {
-            connector: connector.into(),
-            task,
-        }
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.connector, self.task)
-    }
-}
 
 /// Connectors and tasks: what a worker runs, starts or stops.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,10 +3,19 @@
 //! [`Herder`] is what REST asks; the distributed and the standalone herder implement it. Each is one task that owns all
 //! state and is sent messages; a handle implements the trait.
 
+mod actor;
 mod error;
+pub mod leader;
+mod offsets;
+mod rebalance;
+mod request;
+mod requests;
 mod types;
+mod work;
 
+pub use actor::{Ended, HerderParts, HerderSettings, start};
 pub use error::HerderError;
+pub use request::HerderHandle;
 pub use types::{
     ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, RestartRequest, TargetState, TaskId, TaskInfo,
     TaskState,

@@ -1,9 +1,24 @@
 //! What must survive: connector configurations, source offsets, statuses. On compacted topics for distributed workers, in
 //! memory and a file for standalone ones. Record formats are those of Connect.
 
+pub mod config_state;
+pub mod config_store;
+mod offset_file;
+mod offset_key;
+mod offset_topic;
 mod status;
+mod status_record;
+mod status_table;
+mod status_topic;
+pub mod topics;
+
+pub use config_state::{ConfigOffset, ConfigState, SessionKey};
+pub use config_store::{ConfigChanges, ConfigRecord, ConfigStore, KafkaConfigStore, MemoryConfigStore};
+pub use offset_file::FileOffsetStore;
+pub use offset_topic::KafkaOffsetStore;
 
 pub use status::{ConnectorStatus, Lifecycle, StatusStore, TaskStatus, TopicStatus};
+pub use status_topic::KafkaStatusStore;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -1,0 +1,265 @@
+//! A compacted topic read as a log (`org.apache.kafka.connect.util.KafkaBasedLog`).
+//!
+//! A thread consumes all partitions from the beginning and hands every record to a callback; a producer appends. Who needs
+//! to see all that was written so far calls [`CompactedLog::read_to_end`]: it asks the brokers for the end offsets and waits
+//! until the thread has passed them.
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::{ClientConfig, Offset};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::Notify;
+use turnbuckle_api::{Error, Result};
+
+/// A record as read back.
+#[derive(Clone, Debug)]
+pub struct LogRecord {
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub partition: i32,
+    pub offset: i64,
+    /// True if the record was there before this log was first read to its end.
+    pub from_start: bool,
+}
+
+/// How to reach the topic.
+#[derive(Debug)]
+pub struct LogSettings {
+    pub topic: String,
+    pub partitions: i32,
+    pub consumer: ClientConfig,
+    pub producer: ClientConfig,
+}
+
+/// Called for each record, in offset order per partition, from the log's own thread.
+pub type OnRecord = Box<dyn FnMut(LogRecord) + Send>;
+
+/// A started log.
+pub struct CompactedLog {
+    topic: String,
+    partitions: i32,
+    consumer: Arc<BaseConsumer>,
+    producer: FutureProducer,
+    progress: Arc<Progress>,
+    reader: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How far the reader is: next offset per partition.
+struct Progress {
+    positions: Mutex<HashMap<i32, i64>>,
+    advanced: Notify,
+    started: AtomicBool,
+    stop: AtomicBool,
+}
+
+/// One wait of the reader; bounds how long stopping takes.
+const POLL: Duration = Duration::from_millis(100);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl CompactedLog {
+    /// Starts reading; returns when everything that was there at the start has gone through `on_record`.
+    pub async fn start(settings: LogSettings, on_record: OnRecord) -> Result<Self> {
+        let unusable = |error| Error::connect(format!("Cannot make clients for topic {}: {error}", settings.topic));
+        let mut consumer_config = settings.consumer.clone();
+        consumer_config.set("enable.auto.commit", "false");
+        consumer_config.set("enable.auto.offset.store", "false");
+        consumer_config.set("auto.offset.reset", "earliest");
+        // librdkafka insists on a group; positions are never committed to it.
+        if consumer_config.get("group.id").is_none() {
+            consumer_config.set("group.id", "turnbuckle-internal");
+        }
+        let consumer: BaseConsumer = consumer_config.create().map_err(unusable)?;
+        let producer: FutureProducer = settings.producer.create().map_err(unusable)?;
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..settings.partitions {
+            assignment
+                .add_partition_offset(&settings.topic, partition, Offset::Beginning)
+                .map_err(unusable)?;
+        }
+        consumer.assign(&assignment).map_err(unusable)?;
+        let consumer = Arc::new(consumer);
+        let progress = Arc::new(Progress {
+            positions: Mutex::new(HashMap::new()),
+            advanced: Notify::new(),
+            started: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        });
+        let reader = {
+            let (consumer, progress) = (consumer.clone(), progress.clone());
+            let name = format!("log-{}", settings.topic);
+            std::thread::Builder::new().name(name).spawn(move || read(&consumer, &progress, on_record))?
+        };
+        let log = CompactedLog {
+            topic: settings.topic,
+            partitions: settings.partitions,
+            consumer,
+            producer,
+            progress,
+            reader: Mutex::new(Some(reader)),
+        };
+        log.read_to_end().await?;
+        log.progress.started.store(true, Ordering::Release);
+        Ok(log)
+    }
+
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Appends one record; returns when the broker acknowledged it.
+    pub async fn send(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic).key(key);
+        if let Some(value) = value {
+            record = record.payload(value);
+        }
+        match self.producer.send(record, SEND_TIMEOUT).await {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(Error::connect(format!("Cannot write to topic {}: {error}", self.topic))
+                .with_retriable(is_retriable(&error))),
+        }
+    }
+
+    /// Appends records in order; returns when all are acknowledged.
+    pub async fn send_all(&self, records: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<()> {
+        let sends = records.iter().map(|(key, value)| self.send(key, value.as_deref()));
+        futures::future::try_join_all(sends).await.map(|_| ())
+    }
+
+    /// Waits until everything acknowledged before this call has gone through the callback.
+    pub async fn read_to_end(&self) -> Result<()> {
+        let ends = self.end_offsets().await?;
+        loop {
+            let advanced = self.progress.advanced.notified();
+            tokio::pin!(advanced);
+            advanced.as_mut().enable();
+            if self.has_reached(&ends) {
+                return Ok(());
+            }
+            if self.progress.stop.load(Ordering::Acquire) {
+                return Err(Error::connect(format!("Reading topic {} was stopped", self.topic)));
+            }
+            advanced.await;
+        }
+    }
+
+    fn has_reached(&self, ends: &HashMap<i32, i64>) -> bool {
+        let positions = lock(&self.progress.positions);
+        ends.iter().all(|(partition, end)| *end == 0 || positions.get(partition).copied().unwrap_or(0) >= *end)
+    }
+
+    async fn end_offsets(&self) -> Result<HashMap<i32, i64>> {
+        let consumer = self.consumer.clone();
+        let topic = self.topic.clone();
+        let partitions = self.partitions;
+        let query = move || -> rdkafka::error::KafkaResult<HashMap<i32, i64>> {
+            if partitions == 1 {
+                let (_, end) = consumer.fetch_watermarks(&topic, 0, METADATA_TIMEOUT)?;
+                return Ok(HashMap::from([(0, end)]));
+            }
+            // The time -1 means "the end" in ListOffsets; one request serves all partitions of a broker.
+            let mut wanted = TopicPartitionList::new();
+            for partition in 0..partitions {
+                wanted.add_partition_offset(&topic, partition, Offset::End)?;
+            }
+            let found = consumer.offsets_for_times(wanted, METADATA_TIMEOUT)?;
+            let mut ends = HashMap::new();
+            for element in found.elements() {
+                element.error()?;
+                let end = match element.offset() {
+                    Offset::Offset(end) => end,
+                    _ => consumer.fetch_watermarks(&topic, element.partition(), METADATA_TIMEOUT)?.1,
+                };
+                ends.insert(element.partition(), end);
+            }
+            Ok(ends)
+        };
+        let answer = tokio::task::spawn_blocking(query).await;
+        match answer {
+            Ok(Ok(ends)) => Ok(ends),
+            Ok(Err(error)) => {
+                let text = format!("Cannot read the end offsets of topic {}: {error}", self.topic);
+                Err(Error::connect(text).with_retriable(is_retriable(&error)))
+            }
+            Err(error) => Err(Error::connect(format!("Reading end offsets of {} broke off: {error}", self.topic))),
+        }
+    }
+
+    /// Stops reading and flushes what was sent. Blocks for a moment: call it where blocking is allowed.
+    pub fn stop(&self) {
+        self.progress.stop.store(true, Ordering::Release);
+        self.progress.advanced.notify_waiters();
+        if let Some(reader) = lock(&self.reader).take()
+            && reader.join().is_err()
+        {
+            tracing::error!(topic = self.topic, "the reader of an internal topic had panicked");
+        }
+        if let Err(error) = self.producer.flush(SEND_TIMEOUT) {
+            tracing::warn!(topic = self.topic, %error, "not everything sent to an internal topic was acknowledged");
+        }
+    }
+}
+
+fn is_retriable(error: &rdkafka::error::KafkaError) -> bool {
+    use rdkafka::types::RDKafkaErrorCode as Code;
+    !matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::TopicAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::MessageSizeTooLarge
+                | Code::InvalidMessage
+                | Code::UnknownTopicOrPartition
+        )
+    )
+}
+
+fn read(consumer: &BaseConsumer, progress: &Progress, mut on_record: OnRecord) {
+    while !progress.stop.load(Ordering::Acquire) {
+        match consumer.poll(POLL) {
+            None => advance(consumer, progress),
+            Some(Ok(message)) => {
+                let (partition, next) = (message.partition(), message.offset() + 1);
+                on_record(owned(&message, !progress.started.load(Ordering::Acquire)));
+                lock(&progress.positions).insert(partition, next);
+                progress.advanced.notify_waiters();
+            }
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => advance(consumer, progress),
+            Some(Err(error)) => tracing::warn!(%error, "reading an internal topic; will go on"),
+        }
+    }
+}
+
+/// Compaction and transaction markers leave gaps at the end: the consumer's own position passes them, records don't.
+fn advance(consumer: &BaseConsumer, progress: &Progress) {
+    let Ok(positions) = consumer.position() else { return };
+    let mut known = lock(&progress.positions);
+    for element in positions.elements() {
+        if let Offset::Offset(next) = element.offset() {
+            let entry = known.entry(element.partition()).or_insert(0);
+            *entry = next.max(*entry);
+        }
+    }
+    drop(known);
+    progress.advanced.notify_waiters();
+}
+
+fn owned(message: &BorrowedMessage<'_>, from_start: bool) -> LogRecord {
+    LogRecord {
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        partition: message.partition(),
+        offset: message.offset(),
+        from_start,
+    }
+}
