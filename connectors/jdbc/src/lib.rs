@@ -8,6 +8,7 @@
 
 pub mod connection;
 pub mod dialect;
+pub mod sink;
 pub mod url;
 
 use turnbuckle_api::plugin::Plugin;
@@ -17,5 +18,5 @@ pub const VERSION: &str = "10.7.6";
 
 /// The plugins of this crate.
 pub fn plugins() -> Vec<Plugin> {
-    vec![]
+    vec![sink::plugin()]
 }

@@ -1,0 +1,243 @@
+//! Everything about writing records of one schema pair into one table, worked out once.
+
+use super::config::{InsertMode, SinkConfig};
+use super::copy::{CopyPlan, cast};
+use super::dml::{Target, Template, Write};
+use super::fields::Fields;
+use super::structure::{TableInfo, display};
+use crate::dialect::metadata::ColumnInfo;
+use crate::dialect::{Dialect, TableId};
+use crate::url::Driver;
+use std::sync::Arc;
+use turnbuckle_api::data::same_schema;
+use turnbuckle_api::{Error, Record, Result, SchemaRef};
+
+/// PostgreSQL's way in bulk: COPY into the table, or into a staging table from which a statement moves the rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Bulk {
+    pub(crate) copy: CopyPlan,
+    pub(crate) stage: Option<Stage>,
+    /// Names of the columns in the order of the plan, joined by commas.
+    names: String,
+    table: String,
+}
+
+/// A temporary table with the columns of the target, empty between transactions.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    /// The statement that moves the rows into the target.
+    pub(crate) movement: String,
+    pub(crate) exists: bool,
+    /// Holds rows of this transaction.
+    pub(crate) filled: bool,
+}
+
+impl Bulk {
+    pub(crate) fn copy_statement(&self) -> String {
+        let into = self
+            .stage
+            .as_ref()
+            .map_or(self.table.as_str(), |stage| stage.name.as_str());
+        format!("COPY {into} ({}) FROM STDIN (FORMAT binary)", self.names)
+    }
+
+    /// `ON COMMIT DELETE ROWS` empties it without a trace in the catalog, unlike TRUNCATE.
+    pub(crate) fn create_stage(&self, stage: &Stage) -> String {
+        format!(
+            "CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA",
+            stage.name, self.names, self.table
+        )
+    }
+}
+
+/// SQLite's prepared statements.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) single: Arc<str>,
+    /// Many rows at once; None for statements that take one record.
+    pub(crate) block: Option<Arc<str>>,
+    /// Rows of a block.
+    pub(crate) rows: usize,
+}
+
+/// How to write records of one pair of schemas into one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) key_schema: Option<SchemaRef>,
+    pub(crate) value_schema: Option<SchemaRef>,
+    pub(crate) fields: Fields,
+    pub(crate) mode: InsertMode,
+    pub(crate) write: Write,
+    pub(crate) single: Template,
+    pub(crate) delete: Option<Template>,
+    pub(crate) bulk: Option<Bulk>,
+    pub(crate) prepared: Option<Prepared>,
+    pub(crate) prepared_delete: Option<Arc<str>>,
+}
+
+/// Parameters of one SQLite statement; its own limit is 32,766.
+const SQLITE_PARAMETERS: usize = 2_000;
+
+impl Plan {
+    /// # Errors
+    /// `ConnectException` if the insert mode or deletes need key columns and there are none.
+    pub(crate) fn new(
+        config: &SinkConfig,
+        dialect: &Dialect,
+        table: &TableId,
+        info: &TableInfo,
+        fields: Fields,
+        schemas: (Option<SchemaRef>, Option<SchemaRef>),
+        stage_name: impl FnOnce() -> String,
+    ) -> Result<Plan> {
+        let driver = dialect.driver;
+        if config.insert_mode == InsertMode::Upsert && fields.keys == 0 {
+            return Err(Error::connect(format!(
+                "Write to table '{}' in UPSERT mode requires key field names to be known, check the primary key configuration",
+                display(table)
+            )));
+        }
+        if config.delete_enabled && fields.keys == 0 {
+            return Err(Error::connect("Require primary keys to support delete"));
+        }
+        let infos: Vec<Option<&ColumnInfo>> = fields
+            .columns
+            .iter()
+            .map(|column| info.column(driver, dialect.quote_method, &column.name))
+            .collect();
+        let casts: Vec<&'static str> = infos
+            .iter()
+            .map(|info| match info {
+                Some(info) if driver == Driver::Postgres => cast(info),
+                _ => "",
+            })
+            .collect();
+        let target = Target {
+            dialect,
+            table,
+            fields: &fields,
+            casts: &casts,
+        };
+        let write = target.write(config.insert_mode);
+        let single = write.single();
+        let delete = config.delete_enabled.then(|| target.delete());
+        let found: Option<Vec<&ColumnInfo>> = infos.into_iter().collect();
+        let bulk = match found {
+            Some(infos) if driver == Driver::Postgres && info.takes_copy => {
+                bulk(config.insert_mode, &target, &infos, stage_name)
+            }
+            _ => None,
+        };
+        let prepared = (driver == Driver::Sqlite).then(|| prepared(&write, &single));
+        let prepared_delete = match &delete {
+            Some(delete) if driver == Driver::Sqlite => Some(Arc::from(delete.prepared())),
+            _ => None,
+        };
+        Ok(Plan {
+            key_schema: schemas.0,
+            value_schema: schemas.1,
+            mode: config.insert_mode,
+            fields,
+            write,
+            single,
+            delete,
+            bulk,
+            prepared,
+            prepared_delete,
+        })
+    }
+
+    /// True if the plan is right for the record: for a record without value it is enough that keys are alike. Remembers the
+    /// record's schemas, so that the next ones are found equal by pointer.
+    pub(crate) fn fits(&mut self, record: &Record) -> bool {
+        if !alike(&mut self.key_schema, record.key.schema.as_ref()) {
+            return false;
+        }
+        record.value.schema.is_none() || alike(&mut self.value_schema, record.value.schema.as_ref())
+    }
+}
+
+fn alike(known: &mut Option<SchemaRef>, given: Option<&SchemaRef>) -> bool {
+    match (known.as_ref(), given) {
+        (None, None) => true,
+        (Some(ours), Some(theirs)) if Arc::ptr_eq(ours, theirs) => true,
+        (Some(ours), Some(theirs)) if same_schema(ours, theirs) => {
+            *known = Some(theirs.clone());
+            true
+        }
+        _ => false,
+    }
+}
+
+fn bulk(
+    mode: InsertMode,
+    target: &Target<'_>,
+    infos: &[&ColumnInfo],
+    stage_name: impl FnOnce() -> String,
+) -> Option<Bulk> {
+    let fields = target.fields;
+    let compared = if mode == InsertMode::Update { fields.keys } else { 0 };
+    let copy = CopyPlan::new(&fields.columns, infos, compared)?;
+    let table = target.table.quoted(target.dialect);
+    let names = target.names(&fields.columns);
+    let movement = match mode {
+        InsertMode::Insert => None,
+        InsertMode::Upsert => {
+            let conflict = target.conflict_clause();
+            Some((
+                stage_name(),
+                Box::new(move |stage: &str, names: &str, table: &str| {
+                    format!("INSERT INTO {table} ({names}) SELECT {names} FROM {stage}{conflict}")
+                }) as Box<dyn FnOnce(&str, &str, &str) -> String>,
+            ))
+        }
+        InsertMode::Update if fields.keys == 0 || fields.keys == fields.columns.len() => return None,
+        InsertMode::Update => {
+            let name = |index: usize| target.name(&fields.columns[index]);
+            let sets: Vec<String> = (fields.keys..fields.columns.len())
+                .map(|index| format!("{0} = s.{0}", name(index)))
+                .collect();
+            let keys: Vec<String> = (0..fields.keys)
+                .map(|index| format!("t.{0} = s.{0}", name(index)))
+                .collect();
+            let (sets, keys) = (sets.join(", "), keys.join(" AND "));
+            Some((
+                stage_name(),
+                Box::new(move |stage: &str, _: &str, table: &str| {
+                    format!("UPDATE {table} AS t SET {sets} FROM {stage} AS s WHERE {keys}")
+                }) as Box<dyn FnOnce(&str, &str, &str) -> String>,
+            ))
+        }
+    };
+    let stage = movement.map(|(name, movement)| Stage {
+        movement: movement(&name, &names, &table),
+        name,
+        exists: false,
+        filled: false,
+    });
+    Some(Bulk {
+        copy,
+        stage,
+        names,
+        table,
+    })
+}
+
+fn prepared(write: &Write, single: &Template) -> Prepared {
+    let single_sql: Arc<str> = Arc::from(single.prepared());
+    let Write::Rows { head, row, tail } = write else {
+        return Prepared {
+            single: single_sql,
+            block: None,
+            rows: 1,
+        };
+    };
+    let rows = (SQLITE_PARAMETERS / row.columns().len().max(1)).clamp(1, 500);
+    let places = vec![row.prepared(); rows].join(",");
+    Prepared {
+        single: single_sql,
+        block: (rows > 1).then(|| Arc::from(format!("{head}{places}{tail}"))),
+        rows,
+    }
+}

@@ -1,0 +1,372 @@
+//! Flushing a batch: in bulk where possible; when the database refuses that, row by row, which finds the record at fault and
+//! its error, or succeeds where only the bulk way could not.
+
+use super::config::InsertMode;
+use super::copy::{HEADER, TRAILER};
+use super::dedupe::LastPerKey;
+use super::dml::{Template, Write};
+use super::failure::{DriverError, Failure};
+use super::fields::Cell;
+use super::literal::Purpose;
+use super::plan::{Bulk, Plan};
+use super::session::Session;
+use super::sqlite;
+use super::temporal::Zones;
+use crate::connection::Client;
+use crate::url::Driver;
+use turnbuckle_api::{Error, Record};
+
+/// COPY data is sent in pieces of about this size.
+const COPY_CHUNK: usize = 1 << 20;
+/// Most rows or statements of one text.
+const TEXT_ROWS: usize = 1_000;
+
+/// What stays from flush to flush.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    pub(crate) zones: Zones,
+    pub(crate) trim: bool,
+    pub(crate) copy_buffer: Vec<u8>,
+    pub(crate) last_per_key: LastPerKey,
+}
+
+/// Records of one flush.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch<'a> {
+    pub(crate) records: &'a [Record],
+    /// Positions in `records`.
+    pub(crate) rows: &'a [u32],
+}
+
+/// Why the bulk way failed.
+pub(crate) enum Refusal {
+    Driver(DriverError),
+    /// A value has no encoder.
+    Misfit,
+    /// The bulk way is closed to this session: no right to make temporary tables.
+    NoBulk,
+    Other(Error),
+}
+
+impl From<DriverError> for Refusal {
+    fn from(error: DriverError) -> Self {
+        Refusal::Driver(error)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Refusal::Other(error)
+    }
+}
+
+/// Writes the records of a batch. `only`: nothing else is written in this `put`, so that a statement that is atomic by
+/// itself needs no transaction.
+///
+/// # Errors
+/// The database's refusal, naming the record, or the loss of the connection.
+pub(crate) async fn write(
+    session: &mut Session,
+    scratch: &mut Scratch,
+    plan: &mut Plan,
+    batch: Batch<'_>,
+    only: bool,
+) -> Result<(), Failure> {
+    let trim = scratch.trim;
+    let copies_alone = plan.bulk.as_ref().is_some_and(|bulk| bulk.stage.is_none());
+    let opened = !session.in_transaction;
+    if !(only && opened && copies_alone) {
+        session.protect().await.map_err(|error| error.into_failure(trim))?;
+    }
+    let mut outcome = write_in_bulk(session, scratch, plan, batch).await;
+    if matches!(outcome, Err(Refusal::Misfit | Refusal::NoBulk)) {
+        tracing::debug!("the bulk way can't take a batch; writing it by statements");
+        restore(session, scratch, plan, opened).await?;
+        if matches!(outcome, Err(Refusal::NoBulk)) {
+            plan.bulk = None;
+        }
+        outcome = text_rows(session, scratch, plan, batch).await;
+    }
+    match outcome {
+        Ok(()) => return Ok(()),
+        Err(Refusal::Driver(error)) if error.lost || !error.about_rows => return Err(error.into_failure(trim)),
+        Err(Refusal::Other(error)) if !is_driver_error(&error) => return Err(Failure::Other(error)),
+        Err(_) => tracing::debug!("the database refuses a batch; writing it row by row to find the record"),
+    }
+    restore(session, scratch, plan, opened).await?;
+    let single = plan.single.clone();
+    row_by_row(session, scratch, plan, &single, false, batch).await
+}
+
+async fn restore(session: &mut Session, scratch: &Scratch, plan: &mut Plan, opened: bool) -> Result<(), Failure> {
+    forget_stage(plan);
+    session
+        .restore(opened)
+        .await
+        .map_err(|error| error.into_failure(scratch.trim))
+}
+
+/// Deletes the rows of the keys of a batch.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) async fn delete(
+    session: &mut Session,
+    scratch: &mut Scratch,
+    plan: &mut Plan,
+    batch: Batch<'_>,
+) -> Result<(), Failure> {
+    let Some(template) = plan.delete.clone() else {
+        return Err(Failure::Other(Error::connect(
+            "Deletes are only supported for pk.mode record_key",
+        )));
+    };
+    let trim = scratch.trim;
+    let opened = !session.in_transaction;
+    session.protect().await.map_err(|error| error.into_failure(trim))?;
+    let outcome = match session.driver() {
+        Driver::Sqlite => sqlite::delete(session, plan, batch).await,
+        _ => statements(session, scratch, plan, &template, batch).await,
+    };
+    match outcome {
+        Ok(()) => return Ok(()),
+        Err(Refusal::Driver(error)) if error.lost || !error.about_rows => return Err(error.into_failure(trim)),
+        Err(Refusal::Other(error)) if !is_driver_error(&error) => return Err(Failure::Other(error)),
+        Err(_) => {}
+    }
+    restore(session, scratch, plan, opened).await?;
+    row_by_row(session, scratch, plan, &template, true, batch).await
+}
+
+/// A rollback takes a staging table made in the transaction with it. One made before may still hold rows.
+fn forget_stage(plan: &mut Plan) {
+    if let Some(stage) = plan.bulk.as_mut().and_then(|bulk| bulk.stage.as_mut()) {
+        stage.exists = false;
+    }
+}
+
+async fn write_in_bulk(
+    session: &mut Session,
+    scratch: &mut Scratch,
+    plan: &mut Plan,
+    batch: Batch<'_>,
+) -> Result<(), Refusal> {
+    if session.driver() == Driver::Sqlite {
+        return sqlite::write(session, plan, batch).await;
+    }
+    let Some(bulk) = &mut plan.bulk else {
+        return text_rows(session, scratch, plan, batch).await;
+    };
+    let mut last_per_key = std::mem::take(&mut scratch.last_per_key);
+    let outcome = match bulk.stage {
+        None => copy_rows(session, scratch, bulk, batch).await,
+        Some(_) => {
+            let rows = last_per_key.of(plan.fields.key_columns(), batch.records, batch.rows);
+            let batch = Batch { rows, ..batch };
+            staged_rows(session, scratch, bulk, batch).await
+        }
+    };
+    scratch.last_per_key = last_per_key;
+    outcome
+}
+
+async fn staged_rows(
+    session: &mut Session,
+    scratch: &mut Scratch,
+    bulk: &mut Bulk,
+    batch: Batch<'_>,
+) -> Result<(), Refusal> {
+    let Some(mut stage) = bulk.stage.clone() else {
+        return Err(Refusal::Misfit);
+    };
+    if !stage.exists {
+        match session.run(bulk.create_stage(&stage)).await {
+            Ok(()) => stage.exists = true,
+            Err(error) if error.about_rows => {
+                tracing::info!(error = %error.error, "no staging table; writing by multi-row statements instead");
+                return Err(Refusal::NoBulk);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if stage.filled {
+        session.run(format!("DELETE FROM {}", stage.name)).await?;
+    }
+    stage.filled = true;
+    bulk.stage = Some(stage.clone());
+    copy_rows(session, scratch, bulk, batch).await?;
+    session.run(stage.movement).await?;
+    Ok(())
+}
+
+async fn copy_rows(session: &mut Session, scratch: &mut Scratch, bulk: &Bulk, batch: Batch<'_>) -> Result<(), Refusal> {
+    let context = session.connection.error_context();
+    let Client::Postgres(client) = &mut session.connection.client else {
+        return Err(Refusal::Misfit);
+    };
+    let failed = |error: sqlx::Error| Refusal::Driver(DriverError::new(context, error));
+    let mut copy = client.copy_in_raw(&bulk.copy_statement()).await.map_err(failed)?;
+    let buffer = &mut scratch.copy_buffer;
+    buffer.clear();
+    buffer.extend_from_slice(HEADER);
+    for row in batch.rows {
+        if bulk
+            .copy
+            .encode(buffer, &scratch.zones, &batch.records[*row as usize])
+            .is_err()
+        {
+            copy.abort("a value needs a conversion").await.map_err(failed)?;
+            return Err(Refusal::Misfit);
+        }
+        if buffer.len() >= COPY_CHUNK {
+            copy.send(&buffer[..]).await.map_err(failed)?;
+            buffer.clear();
+        }
+    }
+    buffer.extend_from_slice(TRAILER);
+    copy.send(&buffer[..]).await.map_err(failed)?;
+    copy.finish().await.map_err(failed)?;
+    session.statements += 1;
+    Ok(())
+}
+
+/// Multi-row statements of literals.
+async fn text_rows(session: &mut Session, scratch: &mut Scratch, plan: &Plan, batch: Batch<'_>) -> Result<(), Refusal> {
+    let Write::Rows { head, row, tail } = &plan.write else {
+        return statements(session, scratch, plan, &plan.single, batch).await;
+    };
+    let mut last_per_key = std::mem::take(&mut scratch.last_per_key);
+    let once_per_key = session.driver() == Driver::Postgres && plan.mode == InsertMode::Upsert;
+    let rows = match once_per_key {
+        true => last_per_key.of(plan.fields.key_columns(), batch.records, batch.rows),
+        false => batch.rows,
+    };
+    let mut sql = String::new();
+    let mut count = 0;
+    for (index, position) in rows.iter().enumerate() {
+        sql.push_str(if count == 0 { head } else { "," });
+        fill(
+            session,
+            scratch,
+            plan,
+            row,
+            &batch.records[*position as usize],
+            Purpose::Execute,
+            &mut sql,
+        )?;
+        count += 1;
+        let is_last = index + 1 == rows.len();
+        if is_last || count >= TEXT_ROWS || sql.len() + tail.len() >= session.statement_limit {
+            sql.push_str(tail);
+            let next = String::with_capacity(if is_last { 0 } else { sql.len() });
+            session.run(std::mem::replace(&mut sql, next)).await?;
+            count = 0;
+        }
+    }
+    scratch.last_per_key = last_per_key;
+    Ok(())
+}
+
+/// One statement per record, many in one text.
+async fn statements(
+    session: &mut Session,
+    scratch: &Scratch,
+    plan: &Plan,
+    template: &Template,
+    batch: Batch<'_>,
+) -> Result<(), Refusal> {
+    let mut sql = String::new();
+    let mut count = 0;
+    for (index, position) in batch.rows.iter().enumerate() {
+        if count > 0 {
+            sql.push(';');
+        }
+        fill(
+            session,
+            scratch,
+            plan,
+            template,
+            &batch.records[*position as usize],
+            Purpose::Execute,
+            &mut sql,
+        )?;
+        count += 1;
+        if index + 1 == batch.rows.len() || count >= TEXT_ROWS || sql.len() >= session.statement_limit {
+            session.run(std::mem::take(&mut sql)).await?;
+            count = 0;
+        }
+    }
+    Ok(())
+}
+
+async fn row_by_row(
+    session: &mut Session,
+    scratch: &Scratch,
+    plan: &Plan,
+    template: &Template,
+    deletes: bool,
+    batch: Batch<'_>,
+) -> Result<(), Failure> {
+    for (entry, position) in batch.rows.iter().enumerate() {
+        let record = &batch.records[*position as usize];
+        let one = Batch {
+            rows: &batch.rows[entry..=entry],
+            ..batch
+        };
+        let outcome = match session.driver() {
+            Driver::Sqlite if deletes => sqlite::delete(session, plan, one).await,
+            Driver::Sqlite => sqlite::write(session, plan, one).await,
+            _ => statements(session, scratch, plan, template, one).await,
+        };
+        let error = match outcome {
+            Ok(()) => continue,
+            Err(Refusal::Driver(error)) => error,
+            Err(Refusal::Other(error)) => match is_driver_error(&error) {
+                true => DriverError {
+                    error,
+                    lost: false,
+                    about_rows: true,
+                },
+                false => return Err(Failure::Other(error)),
+            },
+            Err(Refusal::Misfit | Refusal::NoBulk) => continue,
+        };
+        let mut shown = String::new();
+        if session.driver() == Driver::Postgres {
+            fill(session, scratch, plan, template, record, Purpose::Show, &mut shown)?;
+        }
+        return Err(
+            match error.into_batch_failure(session.driver(), entry, &shown, scratch.trim) {
+                Failure::Sql { error, lost } => Failure::Sql {
+                    error: error.with_context("record", record.coordinates()),
+                    lost,
+                },
+                other => other,
+            },
+        );
+    }
+    Ok(())
+}
+
+/// Literals of text that the server can't hold fail in the driver's name before anything is sent.
+fn is_driver_error(error: &Error) -> bool {
+    error.class_name().starts_with("org.postgresql.")
+}
+
+fn fill(
+    session: &Session,
+    scratch: &Scratch,
+    plan: &Plan,
+    template: &Template,
+    record: &Record,
+    purpose: Purpose,
+    out: &mut String,
+) -> Result<(), Error> {
+    template.fill(out, |out, index| {
+        let column = &plan.fields.columns[index];
+        let cell: Cell<'_> = column.source.cell(record);
+        session
+            .literals
+            .write(out, &scratch.zones, &column.schema, &cell, purpose)
+    })
+}
