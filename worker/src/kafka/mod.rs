@@ -1,3 +1,9 @@
 //! Thin wrappers of Kafka clients: data by librdkafka; the compacted-topic log; the wire connection for the `connect` group.
 
+pub mod admin;
+pub mod consumer;
+pub mod errors;
+pub mod log;
+pub mod partitioner;
+pub mod producer;
 pub mod wire;

@@ -3,6 +3,7 @@
 
 pub mod config_state;
 pub mod config_store;
+pub mod memory;
 mod offset_file;
 mod offset_key;
 mod offset_topic;
