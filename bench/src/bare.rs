@@ -1,0 +1,42 @@
+//! The least a client can do with the same rows: what a connector is compared with.
+
+use futures::TryStreamExt;
+use sqlx::mysql::MySqlConnection;
+use sqlx::postgres::{PgConnection, PgPoolCopyExt as _};
+use sqlx::{Connection, Executor};
+
+/// Reads a whole PostgreSQL table by binary COPY and throws it away.
+pub(crate) async fn read_postgres(url: &str, table: &str) {
+    let pool = sqlx::PgPool::connect(url).await.expect("connect to PostgreSQL");
+    let statement = format!("COPY (SELECT * FROM {table}) TO STDOUT (FORMAT binary)");
+    let mut rows = pool.copy_out_raw(&statement).await.expect("start COPY");
+    while rows.try_next().await.expect("read COPY").is_some() {}
+}
+
+/// Reads a whole MariaDB table by the row protocol and throws it away.
+pub(crate) async fn read_mariadb(url: &str, table: &str) {
+    let mut connection = MySqlConnection::connect(url).await.expect("connect to MariaDB");
+    let statement = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {table}")));
+    let mut rows = connection.fetch(statement);
+    while rows.try_next().await.expect("read rows").is_some() {}
+}
+
+/// Copies a table into an empty one of the same form, through this client, by binary COPY.
+pub(crate) async fn copy_postgres(url: &str, from: &str, to: &str) {
+    let mut reader = PgConnection::connect(url).await.expect("connect to PostgreSQL");
+    let mut writer = PgConnection::connect(url).await.expect("connect to PostgreSQL");
+    let statement = format!("COPY (SELECT * FROM {from}) TO STDOUT (FORMAT binary)");
+    let mut rows = reader.copy_out_raw(&statement).await.expect("start COPY");
+    let statement = format!("COPY {to} FROM STDIN (FORMAT binary)");
+    let mut copy = writer.copy_in_raw(&statement).await.expect("start COPY");
+    let mut buffer = Vec::with_capacity(1 << 20);
+    while let Some(chunk) = rows.try_next().await.expect("read COPY") {
+        buffer.extend_from_slice(&chunk);
+        if buffer.len() >= 1 << 20 {
+            copy.send(std::mem::take(&mut buffer)).await.expect("write COPY");
+            buffer.reserve(1 << 20);
+        }
+    }
+    copy.send(buffer).await.expect("write COPY");
+    copy.finish().await.expect("finish COPY");
+}

@@ -1,0 +1,255 @@
+//! The scenarios: tables, topic, connectors, and how to see that all rows have arrived.
+
+use crate::bare;
+use crate::measure::{self, Measured};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use turnbuckle_tests::db::Database;
+use turnbuckle_tests::kafka::Kafka;
+use turnbuckle_tests::services;
+use turnbuckle_tests::wait_until;
+use turnbuckle_tests::worker::Worker;
+
+/// A way of data to measure.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    way: Way,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    SourcePostgres,
+    SourceMariaDb,
+    SinkInsert,
+    SinkUpsert,
+}
+
+/// All scenarios; the sinks read the topic that the PostgreSQL source filled.
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario {
+        name: "jdbc-source-postgresql",
+        way: Way::SourcePostgres,
+    },
+    Scenario {
+        name: "jdbc-source-mariadb",
+        way: Way::SourceMariaDb,
+    },
+    Scenario {
+        name: "jdbc-sink-postgresql-insert",
+        way: Way::SinkInsert,
+    },
+    Scenario {
+        name: "jdbc-sink-postgresql-upsert",
+        way: Way::SinkUpsert,
+    },
+];
+
+/// Databases with the rows.
+pub(crate) struct Setup {
+    rows: u64,
+    postgres: Database,
+    mariadb: Database,
+    kafka: Kafka,
+    topics: String,
+}
+
+const LONGEST: Duration = Duration::from_secs(600);
+
+impl Setup {
+    pub(crate) async fn new(rows: u64) -> Self {
+        let postgres = Database::postgres().await;
+        postgres
+            .execute(
+                "CREATE TABLE readings (id bigint primary key, sensor int not null, name text not null, \
+                 x double precision not null, y double precision not null, z real not null, at timestamp not null, \
+                 note varchar(128) not null)",
+            )
+            .await;
+        postgres
+            .execute(&format!(
+                "INSERT INTO readings SELECT i, i % 1000, 'sensor ' || i % 1000, i / 7.0, i * 1.5, i / 3.0, \
+                 timestamp '2026-01-01' + i * interval '1 millisecond', repeat('n', 128) \
+                 FROM generate_series(1, {rows}) i"
+            ))
+            .await;
+        let mariadb = Database::mariadb().await;
+        mariadb
+            .execute(
+                "CREATE TABLE readings (id bigint primary key, sensor int not null, name varchar(40) not null, \
+                 x double not null, y double not null, z float not null, at timestamp(3) not null, \
+                 note varchar(128) not null)",
+            )
+            .await;
+        mariadb
+            .execute(&format!(
+                "INSERT INTO readings SELECT seq, seq % 1000, concat('sensor ', seq % 1000), seq / 7.0, seq * 1.5, \
+                 seq / 3.0, timestamp '2026-01-01 00:00:00' + interval seq * 1000 microsecond, repeat('n', 128) \
+                 FROM seq_1_to_{rows}"
+            ))
+            .await;
+        Setup {
+            rows,
+            postgres,
+            mariadb,
+            kafka: Kafka::shared(),
+            topics: turnbuckle_tests::unique("bench"),
+        }
+    }
+
+    fn postgres_url(&self) -> String {
+        format!(
+            "postgres://postgres@{}/{}",
+            services::shared().postgres(),
+            self.postgres.name()
+        )
+    }
+
+    fn mariadb_url(&self) -> String {
+        format!("mysql://u:p@{}/{}", services::shared().mariadb(), self.mariadb.name())
+    }
+
+    pub(crate) async fn run_bare(&self, scenario: &Scenario) -> Measured {
+        match scenario.way {
+            Way::SourcePostgres => {
+                measure::own(bare::read_postgres(&self.postgres_url(), "readings"))
+                    .await
+                    .1
+            }
+            Way::SourceMariaDb => {
+                measure::own(bare::read_mariadb(&self.mariadb_url(), "readings"))
+                    .await
+                    .1
+            }
+            Way::SinkInsert | Way::SinkUpsert => {
+                let key = if scenario.way == Way::SinkUpsert {
+                    "INCLUDING ALL"
+                } else {
+                    ""
+                };
+                self.postgres.execute("DROP TABLE IF EXISTS bare").await;
+                self.postgres
+                    .execute(&format!("CREATE TABLE bare (LIKE readings {key})"))
+                    .await;
+                measure::own(bare::copy_postgres(&self.postgres_url(), "readings", "bare"))
+                    .await
+                    .1
+            }
+        }
+    }
+
+    pub(crate) async fn run_worker(&self, scenario: &Scenario) -> Measured {
+        let worker = Worker::distributed(&[("offset.flush.interval.ms", "5000")]).await;
+        let (cpu, start) = (worker.process.cpu_time(), Instant::now());
+        let (name, config) = self.connector(scenario);
+        worker.rest.create_json(&json!({"name": name, "config": config})).await;
+        self.wait_for_all(scenario).await;
+        let wall = start.elapsed();
+        let measured = Measured {
+            wall,
+            cpu: worker.process.cpu_time().saturating_sub(cpu),
+            peak_bytes: worker.process.peak_rss(),
+        };
+        worker.rest.remove(&name).await;
+        measured
+    }
+
+    /// Topic of a source, which the sinks read.
+    fn topic(&self, way: Way) -> String {
+        let database = if way == Way::SourceMariaDb {
+            "mariadb"
+        } else {
+            "postgres"
+        };
+        format!("{}-{database}-readings", self.topics)
+    }
+
+    fn connector(&self, scenario: &Scenario) -> (String, Value) {
+        let registry = services::shared().registry();
+        let mut config = json!({
+            "tasks.max": "1",
+            "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "value.converter": "io.confluent.connect.avro.AvroConverter",
+            "value.converter.schema.registry.url": registry,
+        });
+        let way = scenario.way;
+        let own = match way {
+            Way::SourcePostgres | Way::SourceMariaDb => {
+                let database = if way == Way::SourcePostgres {
+                    &self.postgres
+                } else {
+                    &self.mariadb
+                };
+                json!({
+                    "connector.class": "JdbcSource",
+                    "connection.url": database.jdbc_url(),
+                    "connection.user": database.user(),
+                    "connection.password": database.password(),
+                    "mode": "incrementing",
+                    "incrementing.column.name": "id",
+                    "table.whitelist": "readings",
+                    "topic.prefix": self.topic(way).trim_end_matches("readings"),
+                    "poll.interval.ms": "100",
+                })
+            }
+            Way::SinkInsert | Way::SinkUpsert => {
+                let upsert = way == Way::SinkUpsert;
+                json!({
+                    "connector.class": "JdbcSink",
+                    "connection.url": self.postgres.jdbc_url(),
+                    "connection.user": "postgres",
+                    "connection.password": "postgres",
+                    "topics": self.topic(way),
+                    "table.name.format": target(way),
+                    "auto.create": "true",
+                    "insert.mode": if upsert { "upsert" } else { "insert" },
+                    "pk.mode": if upsert { "record_value" } else { "none" },
+                    "pk.fields": if upsert { "id" } else { "" },
+                })
+            }
+        };
+        if let (Some(config), Some(own)) = (config.as_object_mut(), own.as_object()) {
+            config.extend(own.clone());
+        }
+        (format!("{}-{}", self.topics, scenario.name), config)
+    }
+
+    async fn wait_for_all(&self, scenario: &Scenario) {
+        let way = scenario.way;
+        match way {
+            Way::SourcePostgres | Way::SourceMariaDb => {
+                let topic = self.topic(way);
+                wait_until("all rows in the topic", LONGEST, async || {
+                    self.kafka.end_offsets(&topic).await.values().sum::<i64>() as u64 >= self.rows
+                })
+                .await;
+            }
+            Way::SinkInsert | Way::SinkUpsert => {
+                // Looking for the last row reads the whole table, so it waits until the table is about as large as it will be.
+                let table = target(way);
+                let nearly = format!(
+                    "SELECT count(*) FROM pg_class WHERE relname = '{table}' \
+                     AND pg_relation_size(oid) >= 0.95 * pg_relation_size('readings')"
+                );
+                let last = format!("SELECT count(*) FROM {table} WHERE id = {}", self.rows);
+                for (what, query) in [("most rows in the table", nearly), ("the last row in the table", last)] {
+                    wait_until(what, LONGEST, async || {
+                        self.postgres
+                            .try_rows(&query)
+                            .await
+                            .is_ok_and(|rows| rows[0][0].as_deref() == Some("1"))
+                    })
+                    .await;
+                }
+                assert_eq!(self.postgres.count(target(way)).await, self.rows);
+            }
+        }
+    }
+}
+
+fn target(way: Way) -> &'static str {
+    if way == Way::SinkUpsert {
+        "worker_upsert"
+    } else {
+        "worker_insert"
+    }
+}
