@@ -22,6 +22,8 @@ mod sqlite;
 mod structure;
 mod task;
 mod temporal;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use config::{DateZone, InsertMode, PkMode, SinkConfig};

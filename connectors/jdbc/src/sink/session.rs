@@ -108,21 +108,13 @@ impl Session {
             self.in_transaction = true;
             return Ok(());
         }
-        // MySQL undoes a failed statement by itself, and so does SQLite.
-        if self.driver() == Driver::Postgres {
-            self.run("SAVEPOINT turnbuckle_flush".to_string()).await?;
-        }
-        Ok(())
+        self.run("SAVEPOINT turnbuckle_flush".to_string()).await
     }
 
     /// Undoes what was done since [`Session::protect`]; `first`: it opened the transaction.
     pub(crate) async fn restore(&mut self, first: bool) -> Result<(), DriverError> {
-        if self.driver() != Driver::Postgres {
-            return Ok(());
-        }
-        if first || !self.in_transaction {
-            self.in_transaction = false;
-            self.run("ROLLBACK".to_string()).await?;
+        if first {
+            self.rollback().await?;
             return self.protect().await;
         }
         self.run("ROLLBACK TO SAVEPOINT turnbuckle_flush".to_string()).await
