@@ -3,6 +3,7 @@
 pub mod avro;
 pub mod bytes;
 pub mod charset;
+mod entries;
 pub mod json;
 pub mod primitives;
 pub mod registry;
@@ -16,6 +17,7 @@ use turnbuckle_api::plugin::Plugin;
 /// Every converter and header converter, one line each.
 pub fn plugins() -> Vec<Plugin> {
     vec![
+        json::PLUGIN,
         bytes::PLUGIN,
         primitives::BOOLEAN,
         primitives::SHORT,
@@ -25,5 +27,6 @@ pub fn plugins() -> Vec<Plugin> {
         primitives::DOUBLE,
         string::PLUGIN,
         simple_header::PLUGIN,
+        avro::PLUGIN,
     ]
 }

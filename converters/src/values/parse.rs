@@ -6,11 +6,10 @@
 use super::merge::{Common, align};
 use super::temporal::{self, decimal_digit, is_blank};
 use super::tokens::{Tokens, trim};
+use crate::entries::Entries;
 use jiff::tz::TimeZone;
 use num_traits::ToPrimitive;
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use turnbuckle_api::{Decimal, Error, ErrorKind, Result, Schema, SchemaAndValue, SchemaBuilder, Type, Value};
 
 /// Containers may be nested this deep; the JVM's limit is its stack.
@@ -143,7 +142,7 @@ impl Parser<'_> {
         let (mut keys, mut values) = (Common::default(), Common::default());
         while self.tokens.has_next() {
             if self.tokens.take("}") {
-                return map_value(keys, values, entries.list);
+                return map_value(keys, values, entries.into_list());
             }
             if self.tokens.take(",") {
                 return Err(Refusal::NoValue);
@@ -282,47 +281,7 @@ fn map_value(keys: Common, values: Common, entries: Vec<(Value, Value)>) -> Resu
         aligned.put(key, value);
     }
     let schema = SchemaBuilder::map(Some(key_schema), value_schema).finish();
-    Ok(SchemaAndValue::new(schema, Value::Map(aligned.list)))
-}
-
-/// A map's entries; a key that is there already keeps its place and gets the new value.
-#[derive(Default)]
-struct Entries {
-    list: Vec<(Value, Value)>,
-    /// Place of each key by its text, once there are many.
-    places: HashMap<String, usize>,
-}
-
-/// Up to this many entries are searched one by one.
-const FEW_ENTRIES: usize = 16;
-
-impl Entries {
-    fn put(&mut self, key: Value, value: Value) {
-        match self.find(&key) {
-            Some(place) => self.list[place].1 = value,
-            None => self.list.push((key, value)),
-        }
-    }
-
-    fn find(&mut self, key: &Value) -> Option<usize> {
-        let count = self.list.len();
-        if count <= FEW_ENTRIES {
-            return self.list.iter().position(|(known, _)| known == key);
-        }
-        if self.places.is_empty() {
-            let places = self.list.iter().enumerate();
-            self.places = places
-                .map(|(place, (known, _))| (format!("{known:?}"), place))
-                .collect();
-        }
-        match self.places.entry(format!("{key:?}")) {
-            Entry::Occupied(place) => Some(*place.get()),
-            Entry::Vacant(free) => {
-                free.insert(count);
-                None
-            }
-        }
-    }
+    Ok(SchemaAndValue::new(schema, Value::Map(aligned.into_list())))
 }
 
 #[cfg(test)]

@@ -1,75 +1,141 @@
 //! Text of values as Java's `toString` gives it.
 
 use super::{Struct, Value};
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// `Double.toString` as of Java 19: shortest digits, exponent form below 1E-3 and from 1E7.
 pub fn java_f64(value: f64) -> String {
-    let shortest = format!("{value:e}");
-    let two_digits = format!("{value:.1e}");
-    let keeps_value = two_digits.parse() == Ok(value);
-    java_float(value, &shortest, &two_digits, keeps_value)
+    let mut out = Vec::with_capacity(24);
+    append_java_f64(value, &mut out);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// `Float.toString`, likewise.
 pub fn java_f32(value: f32) -> String {
-    let shortest = format!("{value:e}");
-    let two_digits = format!("{value:.1e}");
-    let keeps_value = two_digits.parse() == Ok(value);
-    java_float(f64::from(value), &shortest, &two_digits, keeps_value)
+    let mut out = Vec::with_capacity(16);
+    append_java_f32(value, &mut out);
+    String::from_utf8(out).unwrap_or_default()
 }
 
-fn java_float(value: f64, shortest: &str, two_digits: &str, two_digits_keep_value: bool) -> String {
-    if value.is_nan() {
-        return "NaN".into();
+/// Appends the text of [`java_f64`].
+pub fn append_java_f64(value: f64, out: &mut Vec<u8>) {
+    if append_special(value, out) {
+        return;
     }
-    if value.is_infinite() {
-        return if value > 0.0 {
-            "Infinity".into()
-        } else {
-            "-Infinity".into()
-        };
-    }
-    if value == 0.0 {
-        return if value.is_sign_negative() {
-            "-0.0".into()
-        } else {
-            "0.0".into()
-        };
-    }
+    let mut text = Digits::default();
+    // Digits hold the longest text there is, so writing cannot fail.
+    _ = write!(text, "{value:e}");
     // Java never prints fewer than two digits, and then takes the two nearest to the value (4.9E-324, not 5.0E-324).
-    let single_digit = !shortest.contains('.');
-    let chosen = if single_digit && two_digits_keep_value {
-        two_digits
-    } else {
-        shortest
-    };
-    let (mantissa, exponent) = chosen.split_once('e').unwrap_or((chosen, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(rest) => ("-", rest),
-        None => ("", mantissa),
-    };
-    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
-    let digits = digits.trim_end_matches('0');
-    let digits = if digits.is_empty() { "0" } else { digits };
-    if (-3..7).contains(&exponent) {
-        return format!("{sign}{}", plain(digits, exponent));
+    if !text.has_point() {
+        let mut two = Digits::default();
+        _ = write!(two, "{value:.1e}");
+        if two.as_str().parse() == Ok(value) {
+            text = two;
+        }
     }
-    let (first, rest) = digits.split_at(1);
-    let rest = if rest.is_empty() { "0" } else { rest };
-    format!("{sign}{first}.{rest}E{exponent}")
+    append_digits(text.as_str(), out);
 }
 
-fn plain(digits: &str, exponent: i32) -> String {
-    if exponent < 0 {
-        return format!("0.{}{digits}", "0".repeat((-exponent - 1) as usize));
+/// Appends the text of [`java_f32`].
+pub fn append_java_f32(value: f32, out: &mut Vec<u8>) {
+    if append_special(f64::from(value), out) {
+        return;
     }
-    let whole = exponent as usize + 1;
-    if digits.len() <= whole {
-        return format!("{digits}{}.0", "0".repeat(whole - digits.len()));
+    let mut text = Digits::default();
+    _ = write!(text, "{value:e}");
+    if !text.has_point() {
+        let mut two = Digits::default();
+        _ = write!(two, "{value:.1e}");
+        if two.as_str().parse() == Ok(value) {
+            text = two;
+        }
     }
-    format!("{}.{}", &digits[..whole], &digits[whole..])
+    append_digits(text.as_str(), out);
+}
+
+/// A short text on the stack: sign, up to 17 digits, point and exponent.
+#[derive(Default)]
+struct Digits {
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl Digits {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+
+    fn has_point(&self) -> bool {
+        self.bytes[..self.length].contains(&b'.')
+    }
+}
+
+impl fmt::Write for Digits {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        let place = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        place.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+/// Appends zeros and what has no digits; false if the value is none of these.
+fn append_special(value: f64, out: &mut Vec<u8>) -> bool {
+    let text = if value.is_nan() {
+        "NaN"
+    } else if value == f64::INFINITY {
+        "Infinity"
+    } else if value == f64::NEG_INFINITY {
+        "-Infinity"
+    } else if value == 0.0 {
+        if value.is_sign_negative() { "-0.0" } else { "0.0" }
+    } else {
+        return false;
+    };
+    out.extend_from_slice(text.as_bytes());
+    true
+}
+
+/// Places the point in digits of the form `-d.ddde-n`.
+fn append_digits(text: &str, out: &mut Vec<u8>) {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let mantissa = match mantissa.strip_prefix('-') {
+        Some(rest) => {
+            out.push(b'-');
+            rest
+        }
+        None => mantissa,
+    };
+    let (first, rest) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let rest = rest.trim_end_matches('0').as_bytes();
+    let first = first.as_bytes();
+    if (-3..0).contains(&exponent) {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + (-exponent - 1) as usize, b'0');
+        out.extend_from_slice(first);
+        out.extend_from_slice(rest);
+        return;
+    }
+    let moved = if (0..7).contains(&exponent) {
+        exponent as usize
+    } else {
+        0
+    };
+    out.extend_from_slice(first);
+    let whole = moved.min(rest.len());
+    out.extend_from_slice(&rest[..whole]);
+    out.resize(out.len() + moved - whole, b'0');
+    out.push(b'.');
+    match &rest[whole..] {
+        [] => out.push(b'0'),
+        fraction => out.extend_from_slice(fraction),
+    }
+    if !(0..7).contains(&exponent) {
+        out.push(b'E');
+        out.extend_from_slice(exponent.to_string().as_bytes());
+    }
 }
 
 /// Displays a value as `String.valueOf(object)`: `Struct{a=1,b=x}`, `{k=v, l=w}`, `[1, a, null]`.

@@ -11,9 +11,9 @@ mod validate;
 mod value;
 
 pub use decimal::{Decimal, MAX_DECIMAL_EXPONENT};
-pub use java_text::{JavaText, java_f32, java_f64};
+pub use java_text::{JavaText, append_java_f32, append_java_f64, java_f32, java_f64};
 pub use schema::{Field, Logical, Schema, SchemaBuilder, SchemaRef, Type};
-pub use validate::validate_value;
+pub use validate::{validate_field, validate_value};
 pub use value::{SchemaAndValue, Struct, Value};
 
 /// Immutable UTF-8 text that shares its buffer; cloning does not copy.

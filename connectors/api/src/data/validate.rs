@@ -11,6 +11,14 @@ pub fn validate_value(schema: &SchemaRef, value: &Value) -> Result<()> {
     validate_at(schema, value, "value")
 }
 
+/// Checks a value that is to be put into a field (`Struct.put`).
+///
+/// # Errors
+/// As [`validate_value`], with the field's name.
+pub fn validate_field(name: &str, schema: &SchemaRef, value: &Value) -> Result<()> {
+    validate_at(schema, value, &format!("field: \"{name}\""))
+}
+
 fn validate_at(schema: &SchemaRef, value: &Value, location: &str) -> Result<()> {
     if value.is_null() {
         if schema.is_optional() {
