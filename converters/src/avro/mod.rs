@@ -38,3 +38,6 @@ pub const PLUGIN: Plugin = Plugin {
         header: None,
     },
 };
+
+#[cfg(test)]
+mod tests;

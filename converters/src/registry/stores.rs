@@ -127,3 +127,69 @@ fn pem_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let certificates: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     certificates.map_err(|error| Error::config(format!("the PEM file is not understood: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn file(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("src/registry/testdata")
+            .join(name)
+    }
+
+    fn secret(text: &str) -> Option<Password> {
+        (!text.is_empty()).then(|| Password::new(text))
+    }
+
+    #[test]
+    fn all_forms_hold_the_same_certificate() {
+        let pem = load_truststore(&file("cert.pem"), None, "PEM").unwrap();
+        let password = secret("store-secret");
+        for (name, kind) in [
+            ("trust.jks", "JKS"),
+            ("trust.p12", "PKCS12"),
+            ("trust.p12", "JKS"),
+            ("trust.jks", "jks"),
+        ] {
+            let loaded = load_truststore(&file(name), password.as_ref(), kind).unwrap();
+            assert_eq!(loaded, pem, "{name} as {kind}");
+        }
+    }
+
+    #[test]
+    fn all_forms_hold_the_same_key() {
+        let (chain, key) = load_keystore(&file("key.pem"), None, "PEM").unwrap();
+        let store = secret("store-secret");
+        let from_p12 = load_keystore(&file("key.p12"), store.as_ref(), "PKCS12").unwrap();
+        assert_eq!(from_p12.0, chain);
+        assert_eq!(from_p12.1.secret_der(), key.secret_der());
+        let own = secret("key-secret");
+        let from_jks = load_keystore_with_key_password(&file("key.jks"), store.as_ref(), own.as_ref(), "JKS").unwrap();
+        assert_eq!(from_jks.0, chain);
+        assert_eq!(from_jks.1.secret_der(), key.secret_der());
+    }
+
+    #[test]
+    fn refusals_say_why_and_keep_secrets() {
+        for (name, password, kind, reason) in [
+            ("none.jks", "", "JKS", "can't be read"),
+            ("trust.jks", "wrong-one", "JKS", "password was incorrect"),
+            ("trust.p12", "wrong-one", "PKCS12", "wrong password"),
+            ("trust.jks", "store-secret", "BKS", "BKS is not supported"),
+            ("key.pem", "", "JKS", "can't be opened"),
+        ] {
+            let error = load_truststore(&file(name), secret(password).as_ref(), kind)
+                .unwrap_err()
+                .trace();
+            assert!(error.contains(reason), "{name}: {error}");
+            assert!(!error.contains("wrong-one"), "{error}");
+        }
+        let store = secret("store-secret");
+        let error = load_keystore(&file("key.jks"), store.as_ref(), "JKS").unwrap_err();
+        assert!(error.to_string().contains("key's password is wrong"));
+        let error = load_keystore(&file("trust.jks"), store.as_ref(), "JKS").unwrap_err();
+        assert!(error.to_string().contains("no private key"));
+    }
+}
