@@ -17,7 +17,8 @@ pub(crate) struct Entries {
 
 impl Entries {
     pub(crate) fn put(&mut self, key: Value, value: Value) {
-        match self.find(&key) {
+        let found = if holds_bytes(&key) { None } else { self.find(&key) };
+        match found {
             Some(place) => self.list[place].1 = value,
             None => self.list.push((key, value)),
         }
@@ -43,6 +44,18 @@ impl Entries {
                 None
             }
         }
+    }
+}
+
+/// Java's byte arrays equal nothing but themselves, so keys that hold them never repeat.
+fn holds_bytes(key: &Value) -> bool {
+    match key {
+        Value::Bytes(_) => true,
+        Value::Array(items) => items.iter().any(holds_bytes),
+        Value::Map(entries) => entries
+            .iter()
+            .any(|(key, value)| holds_bytes(key) || holds_bytes(value)),
+        _ => false,
     }
 }
 

@@ -16,6 +16,8 @@ mod read;
 mod scan;
 mod schema_read;
 mod schema_write;
+#[cfg(test)]
+mod tests;
 mod text;
 mod unescape;
 mod write;

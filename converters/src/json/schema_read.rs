@@ -90,9 +90,17 @@ pub(super) fn schema(scanner: &mut Scanner<'_>, replace_null: bool) -> Scanned<O
     if let Some(mut default) = members.get("default") {
         let node = Node::compile(&builder.clone().finish(), replace_null);
         let value = Reader::exact().value(&node, &mut default)?;
-        if !value.is_null() {
-            builder = builder.default_value(value);
-        }
+        builder = match value {
+            Value::Null if optional(&members)? => builder,
+            // Text was wanted and something else was there.
+            Value::Null => {
+                return Err(Fault::Data(Error::new(
+                    ErrorKind::SchemaBuilder,
+                    "Invalid default value",
+                )));
+            }
+            value => builder.default_value(value),
+        };
     }
     Ok(Some(builder.build()?))
 }

@@ -3,7 +3,10 @@
 
 use super::scan::{Fault, Scanned};
 
-/// The text of what stands between the quotation marks. Surrogates without partner become U+FFFD.
+/// What a surrogate without partner becomes, as when Java text is turned into bytes.
+const LONE_SURROGATE: char = '?';
+
+/// The text of what stands between the quotation marks.
 pub(super) fn unescape(bytes: &[u8]) -> Scanned<String> {
     let mut text = String::with_capacity(bytes.len());
     let mut units = Units::default();
@@ -42,7 +45,7 @@ impl Units {
         if let (Some(high), 0xdc00..=0xdfff) = (self.high, code) {
             self.high = None;
             let joined = 0x10000 + ((high - 0xd800) << 10) + (code - 0xdc00);
-            text.push(char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER));
+            text.push(char::from_u32(joined).unwrap_or(LONE_SURROGATE));
             return;
         }
         self.flush(text);
@@ -50,12 +53,12 @@ impl Units {
             self.high = Some(code);
             return;
         }
-        text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+        text.push(char::from_u32(code).unwrap_or(LONE_SURROGATE));
     }
 
     fn flush(&mut self, text: &mut String) {
         if self.high.take().is_some() {
-            text.push(char::REPLACEMENT_CHARACTER);
+            text.push(LONE_SURROGATE);
         }
     }
 }
@@ -112,8 +115,8 @@ mod tests {
         for (bytes, text) in [
             (&br#"a\"\\\/\b\f\n\r\tz"#[..], "a\"\\/\u{8}\u{c}\n\r\tz"),
             (br"\u00e9\ud83d\ude00", "é😀"),
-            (br"\ud83dx", "\u{fffd}x"),
-            (br"\ude00", "\u{fffd}"),
+            (br"\ud83dx", "?x"),
+            (br"\ude00", "?"),
             ("ä€😀".as_bytes(), "ä€😀"),
             (b"\xc0\x80", "\0"),
         ] {

@@ -77,16 +77,6 @@ impl<'a> Tokens<'a> {
         taken
     }
 
-    /// Takes the next token if it is exactly `expected`.
-    pub(super) fn take_exactly(&mut self, expected: &str) -> bool {
-        if !self.has_next() {
-            return false;
-        }
-        let token = self.next();
-        self.looked_at = (token != expected).then_some(token);
-        self.looked_at.is_none()
-    }
-
     fn split(&mut self) -> &'a str {
         let start = self.position;
         let rest = &self.text.as_bytes()[start..];
