@@ -4,10 +4,13 @@
 //! runtime carries records between plugins and [`kafka`]; [`storage`] keeps configurations, offsets and statuses; the
 //! [`group`] elects a leader and spreads the work.
 
+pub mod cli;
 pub mod config;
+pub mod dev;
 pub mod group;
 pub mod herder;
 pub mod kafka;
+pub mod launch;
 pub mod plugins;
 pub mod rest;
 pub mod runtime;

@@ -25,13 +25,10 @@ use turnbuckle_api::{Error, Props};
 pub struct HerderSettings {
     pub worker_id: String,
     pub kafka_cluster_id: String,
-    pub group_id: Option<String>,
     /// Bound on reading the config topic to its end (`worker.sync.timeout.ms`).
     pub sync_timeout: Duration,
     /// Lifetime of a session key (`inter.worker.key.ttl.ms`).
     pub session_key_ttl: Duration,
-    /// Algorithm of session keys and signatures; the only one that this worker makes keys for is HmacSHA256.
-    pub signature_algorithm: String,
     pub topic_tracking: bool,
     pub topic_reset: bool,
 }

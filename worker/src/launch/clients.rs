@@ -1,0 +1,59 @@
+//! The worker's own clients, from its properties.
+
+use crate::config::WorkerConfig;
+use crate::config::client::{ClientKind, SaslLogin, SaslSettings, layers, to_librdkafka, to_wire};
+use crate::kafka::wire::{Password, Sasl, SaslMechanism, WireConfig, WireSecurity};
+use rdkafka::ClientConfig;
+use std::time::Duration;
+use turnbuckle_api::{Error, Props, Result};
+
+/// Milliseconds of a setting; negative ones count as none.
+pub(super) fn millis(value: impl TryInto<u64>) -> Duration {
+    Duration::from_millis(value.try_into().unwrap_or(0))
+}
+
+/// Admin client of the worker.
+pub(super) fn admin(worker: &WorkerConfig) -> Result<ClientConfig> {
+    let client_id = format!("{}shared-admin", worker.client_id_base());
+    to_librdkafka(ClientKind::Admin, &layers::internal_admin(worker, &client_id, &Props::new()))
+}
+
+/// Consumer and producer of an internal topic; `kind` is `configs`, `offsets` or `statuses`.
+pub(super) fn internal(worker: &WorkerConfig, kind: &str) -> Result<(ClientConfig, ClientConfig)> {
+    let client_id = format!("{}{kind}", worker.client_id_base());
+    let context = Props::new();
+    let consumer = to_librdkafka(ClientKind::Consumer, &layers::internal_consumer(worker, &client_id, &context))?;
+    let producer = to_librdkafka(ClientKind::Producer, &layers::internal_producer(worker, &client_id, &context))?;
+    Ok((consumer, producer))
+}
+
+/// The connection of the group's membership.
+///
+/// # Errors
+/// If the security settings can't be honoured.
+pub(super) fn wire(worker: &WorkerConfig, worker_id: &str) -> Result<WireConfig> {
+    let settings = worker.distributed().ok_or_else(|| Error::config("a standalone worker has no group"))?;
+    let (tls, sasl) = to_wire(&worker.props)?;
+    let client_id = match settings.client_id.as_str() {
+        "" => format!("connect-{worker_id}"),
+        given => given.to_string(),
+    };
+    Ok(WireConfig {
+        bootstrap: worker.common.bootstrap_servers.clone(),
+        client_id,
+        security: WireSecurity { tls, sasl: sasl.map(wire_sasl) },
+        request_timeout: millis(settings.request_timeout_ms),
+        connect_timeout: millis(settings.connection_setup_timeout_ms),
+        reconnect_backoff: millis(settings.reconnect_backoff_ms),
+        reconnect_backoff_max: millis(settings.reconnect_backoff_max_ms),
+    })
+}
+
+fn wire_sasl(settings: SaslSettings) -> Sasl {
+    let mechanism = match settings.mechanism {
+        SaslLogin::Plain => SaslMechanism::Plain,
+        SaslLogin::ScramSha256 => SaslMechanism::ScramSha256,
+        SaslLogin::ScramSha512 => SaslMechanism::ScramSha512,
+    };
+    Sasl { mechanism, username: settings.username, password: Password::new(settings.password.reveal()) }
+}
