@@ -11,6 +11,7 @@ mod base64;
 mod cache;
 mod encoding;
 mod number;
+mod plain;
 mod plan;
 mod read;
 mod scan;

@@ -4,6 +4,7 @@
 //! It knows no values. What reads values ([`super::read`], [`super::plan`]) asks it for the next token and copies nothing
 //! that can be a slice of the payload.
 
+use super::plain::plain_blocks;
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -194,7 +195,8 @@ impl<'a> Scanner<'a> {
     pub(super) fn string(&mut self) -> Scanned<RawString> {
         let start = self.position + 1;
         let bytes: &[u8] = self.payload;
-        let (mut escaped, mut all_bits, mut at) = (false, 0u8, start);
+        let (mut escaped, mut all_bits) = (false, 0u8);
+        let mut at = start + plain_blocks(&bytes[start..]);
         loop {
             match bytes.get(at) {
                 Some(b'"') => break,

@@ -1,5 +1,6 @@
 //! JSON text of strings, bytes and integers, as Jackson writes it.
 
+use super::plain::plain_blocks;
 use ::base64::Engine;
 use ::base64::engine::general_purpose::STANDARD;
 
@@ -12,7 +13,7 @@ pub(super) fn append_string(text: &str, out: &mut Vec<u8>) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let mut written = 0;
-    let mut at = 0;
+    let mut at = plain_blocks(bytes);
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' | b'\\' | 0..=0x1f => {
