@@ -4,11 +4,12 @@
 //! * [`dialect`]: quoting, table names, catalog queries.
 //! * [`source`]: rows → records. Each table is read by queries built from its mode; a background reader turns rows into
 //!   batches by a column plan made once per query, `poll` hands them on.
-//! * `sink`: records → rows.
+//! * [`sink`]: records → rows.
 
 pub mod connection;
 pub mod dialect;
 pub mod sink;
+pub mod source;
 pub mod url;
 
 use turnbuckle_api::plugin::Plugin;
@@ -18,5 +19,5 @@ pub const VERSION: &str = "10.7.6";
 
 /// The plugins of this crate.
 pub fn plugins() -> Vec<Plugin> {
-    vec![sink::plugin()]
+    vec![source::plugin(), sink::plugin()]
 }
