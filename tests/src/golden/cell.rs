@@ -200,7 +200,7 @@ fn resolve(place: &SchemaRef, enclosing: &[SchemaRef]) -> Parsed<SchemaRef> {
 /// A cell as JSON, for showing.
 pub fn cell_to_json(cell: &SchemaAndValue) -> Json {
     json!({
-        "schema": cell.schema.as_ref().map(|schema| schema_to_json(schema)),
+        "schema": cell.schema.as_ref().map(schema_to_json),
         "value": value_to_json(&cell.value, cell.schema.as_ref()),
     })
 }
