@@ -3,7 +3,7 @@
 use super::config::{InsertMode, SinkConfig};
 use super::copy::{CopyPlan, cast};
 use super::dml::{Target, Template, Write};
-use super::fields::Fields;
+use super::fields::{Column, Fields};
 use super::structure::{TableInfo, display};
 use crate::dialect::metadata::ColumnInfo;
 use crate::dialect::{Dialect, TableId};
@@ -12,43 +12,20 @@ use std::sync::Arc;
 use turnbuckle_api::data::same_schema;
 use turnbuckle_api::{Error, Record, Result, SchemaRef};
 
-/// PostgreSQL's way in bulk: COPY into the table, or into a staging table from which a statement moves the rows.
+/// PostgreSQL's way in bulk.
 #[derive(Clone, Debug)]
 pub(crate) struct Bulk {
-    pub(crate) copy: CopyPlan,
-    pub(crate) stage: Option<Stage>,
-    /// Names of the columns in the order of the plan, joined by commas.
-    names: String,
-    table: String,
+    pub(crate) encoders: CopyPlan,
+    pub(crate) way: Way,
 }
 
-/// A temporary table with the columns of the target, empty between transactions.
+/// The statement that takes encoded values.
 #[derive(Clone, Debug)]
-pub(crate) struct Stage {
-    pub(crate) name: String,
-    /// The statement that moves the rows into the target.
-    pub(crate) movement: String,
-    pub(crate) exists: bool,
-    /// Holds rows of this transaction.
-    pub(crate) filled: bool,
-}
-
-impl Bulk {
-    pub(crate) fn copy_statement(&self) -> String {
-        let into = self
-            .stage
-            .as_ref()
-            .map_or(self.table.as_str(), |stage| stage.name.as_str());
-        format!("COPY {into} ({}) FROM STDIN (FORMAT binary)", self.names)
-    }
-
-    /// `ON COMMIT DELETE ROWS` empties it without a trace in the catalog, unlike TRUNCATE.
-    pub(crate) fn create_stage(&self, stage: &Stage) -> String {
-        format!(
-            "CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA",
-            stage.name, self.names, self.table
-        )
-    }
+pub(crate) enum Way {
+    /// `COPY … FROM STDIN (FORMAT binary)`.
+    Copy(String),
+    /// An upsert or update of `unnest($1,…)`, one array per column: one statement, one round trip, no staging table.
+    Merge { sql: Arc<str>, array_types: Vec<u32> },
 }
 
 /// SQLite's prepared statements.
@@ -89,7 +66,6 @@ impl Plan {
         info: &TableInfo,
         fields: Fields,
         schemas: (Option<SchemaRef>, Option<SchemaRef>),
-        stage_name: impl FnOnce() -> String,
     ) -> Result<Plan> {
         let driver = dialect.driver;
         if config.insert_mode == InsertMode::Upsert && fields.keys == 0 {
@@ -124,9 +100,7 @@ impl Plan {
         let delete = config.delete_enabled.then(|| target.delete());
         let found: Option<Vec<&ColumnInfo>> = infos.into_iter().collect();
         let bulk = match found {
-            Some(infos) if driver == Driver::Postgres && info.takes_copy => {
-                bulk(config.insert_mode, &target, &infos, stage_name)
-            }
+            Some(infos) if driver == Driver::Postgres && info.takes_copy => bulk(config.insert_mode, &target, &infos),
             _ => None,
         };
         let prepared = (driver == Driver::Sqlite).then(|| prepared(&write, &single));
@@ -170,58 +144,51 @@ fn alike(known: &mut Option<SchemaRef>, given: Option<&SchemaRef>) -> bool {
     }
 }
 
-fn bulk(
-    mode: InsertMode,
-    target: &Target<'_>,
-    infos: &[&ColumnInfo],
-    stage_name: impl FnOnce() -> String,
-) -> Option<Bulk> {
+fn bulk(mode: InsertMode, target: &Target<'_>, infos: &[&ColumnInfo]) -> Option<Bulk> {
     let fields = target.fields;
     let compared = if mode == InsertMode::Update { fields.keys } else { 0 };
-    let copy = CopyPlan::new(&fields.columns, infos, compared)?;
+    let encoders = CopyPlan::new(&fields.columns, infos, compared)?;
     let table = target.table.quoted(target.dialect);
     let names = target.names(&fields.columns);
-    let movement = match mode {
-        InsertMode::Insert => None,
-        InsertMode::Upsert => {
-            let conflict = target.conflict_clause();
-            Some((
-                stage_name(),
-                Box::new(move |stage: &str, names: &str, table: &str| {
-                    format!("INSERT INTO {table} ({names}) SELECT {names} FROM {stage}{conflict}")
-                }) as Box<dyn FnOnce(&str, &str, &str) -> String>,
-            ))
-        }
-        InsertMode::Update if fields.keys == 0 || fields.keys == fields.columns.len() => return None,
-        InsertMode::Update => {
-            let name = |index: usize| target.name(&fields.columns[index]);
-            let sets: Vec<String> = (fields.keys..fields.columns.len())
-                .map(|index| format!("{0} = s.{0}", name(index)))
-                .collect();
-            let keys: Vec<String> = (0..fields.keys)
-                .map(|index| format!("t.{0} = s.{0}", name(index)))
-                .collect();
-            let (sets, keys) = (sets.join(", "), keys.join(" AND "));
-            Some((
-                stage_name(),
-                Box::new(move |stage: &str, _: &str, table: &str| {
-                    format!("UPDATE {table} AS t SET {sets} FROM {stage} AS s WHERE {keys}")
-                }) as Box<dyn FnOnce(&str, &str, &str) -> String>,
-            ))
-        }
+    if mode == InsertMode::Insert {
+        let way = Way::Copy(format!("COPY {table} ({names}) FROM STDIN (FORMAT binary)"));
+        return Some(Bulk { encoders, way });
+    }
+    let array_types = encoders.array_types()?;
+    let places: Vec<String> = (1..=array_types.len()).map(|place| format!("${place}")).collect();
+    let rows = format!("unnest({})", places.join(","));
+    let sql = match mode {
+        InsertMode::Update => update_from(target, &table, &names, &rows)?,
+        _ => format!(
+            "INSERT INTO {table} ({names}) SELECT * FROM {rows}{}",
+            target.conflict_clause()
+        ),
     };
-    let stage = movement.map(|(name, movement)| Stage {
-        movement: movement(&name, &names, &table),
-        name,
-        exists: false,
-        filled: false,
-    });
-    Some(Bulk {
-        copy,
-        stage,
-        names,
-        table,
-    })
+    let way = Way::Merge {
+        sql: Arc::from(sql),
+        array_types,
+    };
+    Some(Bulk { encoders, way })
+}
+
+/// None without key columns (every row of the table is meant) and without others (a syntax error in the reference).
+fn update_from(target: &Target<'_>, table: &str, names: &str, rows: &str) -> Option<String> {
+    let (keys, others) = target.fields.columns.split_at(target.fields.keys);
+    if keys.is_empty() || others.is_empty() {
+        return None;
+    }
+    let join = |columns: &[Column], prefix: &str, separator: &str| {
+        let pairs: Vec<String> = columns
+            .iter()
+            .map(|column| format!("{prefix}{0} = s.{0}", target.name(column)))
+            .collect();
+        pairs.join(separator)
+    };
+    let sets = join(others, "", ", ");
+    let condition = join(keys, "t.", " AND ");
+    Some(format!(
+        "UPDATE {table} AS t SET {sets} FROM {rows} AS s({names}) WHERE {condition}"
+    ))
 }
 
 fn prepared(write: &Write, single: &Template) -> Prepared {

@@ -2,18 +2,24 @@
 //! its error, or succeeds where only the bulk way could not.
 
 use super::config::InsertMode;
-use super::copy::{HEADER, TRAILER};
+use super::copy::{CopyPlan, HEADER, TRAILER};
 use super::dedupe::LastPerKey;
 use super::dml::{Template, Write};
 use super::failure::{DriverError, Failure};
 use super::fields::Cell;
 use super::literal::Purpose;
-use super::plan::{Bulk, Plan};
+use super::plan::{Plan, Way};
 use super::session::Session;
 use super::sqlite;
 use super::temporal::Zones;
 use crate::connection::Client;
 use crate::url::Driver;
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo, Postgres};
+use sqlx::{Arguments, AssertSqlSafe, Type};
+use std::sync::Arc;
 use turnbuckle_api::{Error, Record};
 
 /// COPY data is sent in pieces of about this size.
@@ -43,8 +49,6 @@ pub(crate) enum Refusal {
     Driver(DriverError),
     /// A value has no encoder.
     Misfit,
-    /// The bulk way is closed to this session: no right to make temporary tables.
-    NoBulk,
     Other(Error),
 }
 
@@ -73,18 +77,15 @@ pub(crate) async fn write(
     only: bool,
 ) -> Result<(), Failure> {
     let trim = scratch.trim;
-    let copies_alone = plan.bulk.as_ref().is_some_and(|bulk| bulk.stage.is_none());
+    let is_atomic = plan.bulk.is_some();
     let opened = !session.in_transaction;
-    if !(only && opened && copies_alone) {
+    if !(only && opened && is_atomic) {
         session.protect().await.map_err(|error| error.into_failure(trim))?;
     }
     let mut outcome = write_in_bulk(session, scratch, plan, batch).await;
-    if matches!(outcome, Err(Refusal::Misfit | Refusal::NoBulk)) {
+    if matches!(outcome, Err(Refusal::Misfit)) {
         tracing::debug!("the bulk way can't take a batch; writing it by statements");
-        restore(session, scratch, plan, opened).await?;
-        if matches!(outcome, Err(Refusal::NoBulk)) {
-            plan.bulk = None;
-        }
+        restore(session, scratch, opened).await?;
         outcome = text_rows(session, scratch, plan, batch).await;
     }
     match outcome {
@@ -93,13 +94,12 @@ pub(crate) async fn write(
         Err(Refusal::Other(error)) if !is_driver_error(&error) => return Err(Failure::Other(error)),
         Err(_) => tracing::debug!("the database refuses a batch; writing it row by row to find the record"),
     }
-    restore(session, scratch, plan, opened).await?;
+    restore(session, scratch, opened).await?;
     let single = plan.single.clone();
     row_by_row(session, scratch, plan, &single, false, batch).await
 }
 
-async fn restore(session: &mut Session, scratch: &Scratch, plan: &mut Plan, opened: bool) -> Result<(), Failure> {
-    forget_stage(plan);
+async fn restore(session: &mut Session, scratch: &Scratch, opened: bool) -> Result<(), Failure> {
     session
         .restore(opened)
         .await
@@ -134,15 +134,8 @@ pub(crate) async fn delete(
         Err(Refusal::Other(error)) if !is_driver_error(&error) => return Err(Failure::Other(error)),
         Err(_) => {}
     }
-    restore(session, scratch, plan, opened).await?;
+    restore(session, scratch, opened).await?;
     row_by_row(session, scratch, plan, &template, true, batch).await
-}
-
-/// A rollback takes a staging table made in the transaction with it. One made before may still hold rows.
-fn forget_stage(plan: &mut Plan) {
-    if let Some(stage) = plan.bulk.as_mut().and_then(|bulk| bulk.stage.as_mut()) {
-        stage.exists = false;
-    }
 }
 
 async fn write_in_bulk(
@@ -154,64 +147,104 @@ async fn write_in_bulk(
     if session.driver() == Driver::Sqlite {
         return sqlite::write(session, plan, batch).await;
     }
-    let Some(bulk) = &mut plan.bulk else {
+    let Some(bulk) = &plan.bulk else {
         return text_rows(session, scratch, plan, batch).await;
     };
-    let mut last_per_key = std::mem::take(&mut scratch.last_per_key);
-    let outcome = match bulk.stage {
-        None => copy_rows(session, scratch, bulk, batch).await,
-        Some(_) => {
-            let rows = last_per_key.of(plan.fields.key_columns(), batch.records, batch.rows);
-            let batch = Batch { rows, ..batch };
-            staged_rows(session, scratch, bulk, batch).await
+    match &bulk.way {
+        Way::Copy(sql) => copy_rows(session, scratch, &bulk.encoders, sql, batch).await,
+        Way::Merge { sql, array_types } => {
+            let rows = scratch
+                .last_per_key
+                .of(plan.fields.key_columns(), batch.records, batch.rows);
+            let columns = Columns {
+                encoders: &bulk.encoders,
+                zones: &scratch.zones,
+                batch: Batch { rows, ..batch },
+            };
+            merge_rows(session, sql, array_types, columns).await
         }
-    };
-    scratch.last_per_key = last_per_key;
-    outcome
+    }
 }
 
-async fn staged_rows(
+/// All columns of a batch.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    encoders: &'a CopyPlan,
+    zones: &'a Zones,
+    batch: Batch<'a>,
+}
+
+/// One column of a batch: an array parameter that encodes itself into the statement's buffer.
+struct ArrayParameter<'a> {
+    columns: Columns<'a>,
+    column: usize,
+    array_type: u32,
+}
+
+impl Type<Postgres> for ArrayParameter<'_> {
+    fn type_info() -> PgTypeInfo {
+        // Each parameter says its own type, see `produces`.
+        PgTypeInfo::with_oid(Oid(0))
+    }
+}
+
+impl<'q> Encode<'q, Postgres> for ArrayParameter<'_> {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let Columns { encoders, zones, batch } = self.columns;
+        encoders.encode_column(buffer, zones, self.column, batch.records, batch.rows)?;
+        Ok(IsNull::No)
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(PgTypeInfo::with_oid(Oid(self.array_type)))
+    }
+}
+
+async fn merge_rows(
     session: &mut Session,
-    scratch: &mut Scratch,
-    bulk: &mut Bulk,
-    batch: Batch<'_>,
+    sql: &Arc<str>,
+    array_types: &[u32],
+    columns: Columns<'_>,
 ) -> Result<(), Refusal> {
-    let Some(mut stage) = bulk.stage.clone() else {
+    let mut arguments = PgArguments::default();
+    for (column, array_type) in array_types.iter().enumerate() {
+        let parameter = ArrayParameter {
+            columns,
+            column,
+            array_type: *array_type,
+        };
+        arguments.add(parameter).map_err(|_| Refusal::Misfit)?;
+    }
+    let context = session.connection.error_context();
+    let Client::Postgres(client) = &mut session.connection.client else {
         return Err(Refusal::Misfit);
     };
-    if !stage.exists {
-        match session.run(bulk.create_stage(&stage)).await {
-            Ok(()) => stage.exists = true,
-            Err(error) if error.about_rows => {
-                tracing::info!(error = %error.error, "no staging table; writing by multi-row statements instead");
-                return Err(Refusal::NoBulk);
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if stage.filled {
-        session.run(format!("DELETE FROM {}", stage.name)).await?;
-    }
-    stage.filled = true;
-    bulk.stage = Some(stage.clone());
-    copy_rows(session, scratch, bulk, batch).await?;
-    session.run(stage.movement).await?;
+    let outcome = sqlx::query_with(AssertSqlSafe(sql.clone()), arguments)
+        .execute(client)
+        .await;
+    outcome.map_err(|error| DriverError::new(context, error))?;
+    session.statements += 1;
     Ok(())
 }
 
-async fn copy_rows(session: &mut Session, scratch: &mut Scratch, bulk: &Bulk, batch: Batch<'_>) -> Result<(), Refusal> {
+async fn copy_rows(
+    session: &mut Session,
+    scratch: &mut Scratch,
+    encoders: &CopyPlan,
+    sql: &str,
+    batch: Batch<'_>,
+) -> Result<(), Refusal> {
     let context = session.connection.error_context();
     let Client::Postgres(client) = &mut session.connection.client else {
         return Err(Refusal::Misfit);
     };
     let failed = |error: sqlx::Error| Refusal::Driver(DriverError::new(context, error));
-    let mut copy = client.copy_in_raw(&bulk.copy_statement()).await.map_err(failed)?;
+    let mut copy = client.copy_in_raw(sql).await.map_err(failed)?;
     let buffer = &mut scratch.copy_buffer;
     buffer.clear();
     buffer.extend_from_slice(HEADER);
     for row in batch.rows {
-        if bulk
-            .copy
+        if encoders
             .encode(buffer, &scratch.zones, &batch.records[*row as usize])
             .is_err()
         {
@@ -329,7 +362,7 @@ async fn row_by_row(
                 },
                 false => return Err(Failure::Other(error)),
             },
-            Err(Refusal::Misfit | Refusal::NoBulk) => continue,
+            Err(Refusal::Misfit) => continue,
         };
         let mut shown = String::new();
         if session.driver() == Driver::Postgres {

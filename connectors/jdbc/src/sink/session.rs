@@ -16,8 +16,6 @@ pub(crate) struct Session {
     pub(crate) in_transaction: bool,
     /// Statements done since the last [`Session::start_put`].
     pub(crate) statements: u64,
-    /// Names given to staging tables so far.
-    pub(crate) stages: u32,
 }
 
 /// Text of one multi-row statement, unless the server allows less.
@@ -40,7 +38,6 @@ impl Session {
             statement_limit: STATEMENT_LIMIT,
             in_transaction: false,
             statements: 0,
-            stages: 0,
         };
         session.learn().await.map_err(|error| session.driver_error(error))?;
         Ok(session)

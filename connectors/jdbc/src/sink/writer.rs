@@ -139,9 +139,6 @@ impl Writer {
 
     async fn roll_back(&mut self, failure: &Failure) {
         self.tables.clear_buffers();
-        for table in &mut self.tables.list {
-            table.forget_stages();
-        }
         let Some(session) = &mut self.session else { return };
         let lost = matches!(failure, Failure::Sql { lost: true, .. });
         let undone: Result<(), DriverError> = match lost {
@@ -177,28 +174,6 @@ impl Tables {
             table.rows.clear();
             table.has_deletes = false;
             table.current = None;
-        }
-    }
-}
-
-impl Table {
-    fn forget_stages(&mut self) {
-        for stage in self
-            .plans
-            .iter_mut()
-            .filter_map(|plan| plan.bulk.as_mut()?.stage.as_mut())
-        {
-            stage.exists = false;
-        }
-    }
-
-    fn empty_stages(&mut self) {
-        for stage in self
-            .plans
-            .iter_mut()
-            .filter_map(|plan| plan.bulk.as_mut()?.stage.as_mut())
-        {
-            stage.filled = false;
         }
     }
 }
@@ -255,9 +230,6 @@ impl Put<'_> {
         }
         let trim = self.scratch.trim;
         self.session.commit().await.map_err(|error| error.into_failure(trim))?;
-        for table in &mut self.tables.list {
-            table.empty_stages();
-        }
         Ok(())
     }
 
@@ -330,18 +302,12 @@ impl Put<'_> {
             &fields,
         )
         .await?;
-        let stages = &mut self.session.stages;
-        let stage_name = || {
-            *stages += 1;
-            format!("pg_temp.turnbuckle_stage_{stages}")
-        };
         let dialect = &self.session.connection.dialect;
-        let plan = Plan::new(self.config, dialect, &table.id, &info, fields, schemas, stage_name);
+        let plan = Plan::new(self.config, dialect, &table.id, &info, fields, schemas);
         table.info = Some(info);
         let plan = plan?;
         if table.plans.len() >= PLANS {
-            let dropped = table.plans.remove(0);
-            drop_stage(self.session, self.scratch.trim, dropped).await?;
+            table.plans.remove(0);
         }
         table.plans.push(plan);
         table.current = Some(table.plans.len() - 1);
@@ -379,12 +345,4 @@ impl Put<'_> {
         table.has_deletes = false;
         Ok(())
     }
-}
-
-async fn drop_stage(session: &mut Session, trim: bool, plan: Plan) -> Result<(), Failure> {
-    let Some(stage) = plan.bulk.and_then(|bulk| bulk.stage).filter(|stage| stage.exists) else {
-        return Ok(());
-    };
-    let sql = format!("DROP TABLE IF EXISTS {}", stage.name);
-    session.run(sql).await.map_err(|error| error.into_failure(trim))
 }

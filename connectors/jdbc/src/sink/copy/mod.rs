@@ -1,4 +1,4 @@
-//! Records → PostgreSQL's binary COPY format.
+//! Records → PostgreSQL's binary formats: rows for COPY, and columns as arrays for `unnest`.
 //!
 //! A [`CopyPlan`] pairs each column's place in the record with an encoder for the *column's* type, chosen once per schema
 //! and table. Encoding appends to one buffer and allocates nothing per record. A pair that the server would convert by a
@@ -26,6 +26,14 @@ const EPOCH_MILLIS: i64 = 946_684_800_000;
 /// the server converts or refuses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Misfit;
+
+impl std::fmt::Display for Misfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value needs a conversion by the server")
+    }
+}
+
+impl std::error::Error for Misfit {}
 
 /// Encoder for a column type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,14 +93,25 @@ mod oid {
     pub(super) const UUID: u32 = 2950;
     pub(super) const JSONB: u32 = 3802;
     /// Array types: own OID, element's OID.
-    pub(super) const ARRAYS: [(u32, u32); 7] = [
+    pub(super) const ARRAYS: [(u32, u32); 18] = [
+        (199, JSON),
         (1000, BOOL),
+        (1001, BYTEA),
         (1005, INT2),
         (1007, INT4),
+        (1009, TEXT),
+        (1014, BPCHAR),
+        (1015, VARCHAR),
         (1016, INT8),
         (1021, FLOAT4),
         (1022, FLOAT8),
-        (1009, TEXT),
+        (1115, TIMESTAMP),
+        (1182, DATE),
+        (1183, TIME),
+        (1185, TIMESTAMPTZ),
+        (1231, NUMERIC),
+        (2951, UUID),
+        (3807, JSONB),
     ];
 }
 
@@ -172,7 +191,16 @@ fn comparable(target: Target, column: u32) -> bool {
 /// How to encode records of one schema pair for one table.
 #[derive(Clone, Debug)]
 pub(crate) struct CopyPlan {
-    columns: Vec<(Source, Target)>,
+    columns: Vec<Encoder>,
+}
+
+/// How to encode one column.
+#[derive(Clone, Copy, Debug)]
+struct Encoder {
+    source: Source,
+    target: Target,
+    /// OID of the column's type.
+    oid: u32,
 }
 
 impl CopyPlan {
@@ -188,7 +216,11 @@ impl CopyPlan {
             if index < compared && !comparable(target, info.type_oid) {
                 return None;
             }
-            planned.push((column.source, target));
+            planned.push(Encoder {
+                source: column.source,
+                target,
+                oid: info.type_oid,
+            });
         }
         (planned.len() == columns.len()).then_some(CopyPlan { columns: planned })
     }
@@ -200,9 +232,42 @@ impl CopyPlan {
     pub(crate) fn encode(&self, out: &mut Vec<u8>, zones: &Zones, record: &Record) -> Result<(), Misfit> {
         let count = i16::try_from(self.columns.len()).map_err(|_| Misfit)?;
         out.extend_from_slice(&count.to_be_bytes());
-        for (source, target) in &self.columns {
-            let cell = source.cell(record);
-            encode(out, zones, *target, &cell)?;
+        for encoder in &self.columns {
+            let cell = encoder.source.cell(record);
+            encode(out, zones, encoder.target, &cell)?;
+        }
+        Ok(())
+    }
+
+    /// OIDs of the array types of all columns; None if a column is an array itself, which `unnest` would flatten.
+    pub(crate) fn array_types(&self) -> Option<Vec<u32>> {
+        let array_of = |encoder: &Encoder| {
+            let is_array = matches!(encoder.target, Target::Array { .. });
+            let known = oid::ARRAYS
+                .iter()
+                .find(|(_, element)| *element == encoder.oid && !is_array);
+            known.map(|(own, _)| *own)
+        };
+        self.columns.iter().map(array_of).collect()
+    }
+
+    /// Appends one column of many rows as an array, without its length.
+    ///
+    /// # Errors
+    /// [`Misfit`]; the buffer then holds a part of the array.
+    pub(crate) fn encode_column(
+        &self,
+        out: &mut Vec<u8>,
+        zones: &Zones,
+        column: usize,
+        records: &[Record],
+        rows: &[u32],
+    ) -> Result<(), Misfit> {
+        let encoder = self.columns.get(column).ok_or(Misfit)?;
+        array_header(out, encoder.oid, rows.len(), true)?;
+        for row in rows {
+            let cell = encoder.source.cell(&records[*row as usize]);
+            encode(out, zones, encoder.target, &cell)?;
         }
         Ok(())
     }
@@ -305,18 +370,22 @@ fn uuid(text: &str) -> Result<[u8; 16], Misfit> {
     if digits == 32 { Ok(bytes) } else { Err(Misfit) }
 }
 
-fn array(out: &mut Vec<u8>, item: Item, oid: u32, items: &[Value]) -> Result<(), Misfit> {
-    let start = begin(out);
-    let dimensions = i32::from(!items.is_empty());
-    let has_nulls = i32::from(items.iter().any(Value::is_null));
-    out.extend_from_slice(&dimensions.to_be_bytes());
-    out.extend_from_slice(&has_nulls.to_be_bytes());
-    out.extend_from_slice(&oid.to_be_bytes());
-    if !items.is_empty() {
-        let length = i32::try_from(items.len()).map_err(|_| Misfit)?;
+/// Dimensions, whether there may be nulls, element type, length and lower bound.
+fn array_header(out: &mut Vec<u8>, element: u32, length: usize, has_nulls: bool) -> Result<(), Misfit> {
+    out.extend_from_slice(&i32::from(length > 0).to_be_bytes());
+    out.extend_from_slice(&i32::from(has_nulls).to_be_bytes());
+    out.extend_from_slice(&element.to_be_bytes());
+    if length > 0 {
+        let length = i32::try_from(length).map_err(|_| Misfit)?;
         out.extend_from_slice(&length.to_be_bytes());
         out.extend_from_slice(&1i32.to_be_bytes());
     }
+    Ok(())
+}
+
+fn array(out: &mut Vec<u8>, item: Item, oid: u32, items: &[Value]) -> Result<(), Misfit> {
+    let start = begin(out);
+    array_header(out, oid, items.len(), items.iter().any(Value::is_null))?;
     let target = match item {
         Item::Bool => Target::Bool,
         Item::Int2 => Target::Int2,
