@@ -9,6 +9,7 @@ use super::errors::{client_error, code_error};
 use bytes::Bytes;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
@@ -198,7 +199,26 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl ClientContext for TaskContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.served.store(true, Ordering::SeqCst);
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                tracing::error!(target: "librdkafka", facility, "{text}");
+            }
+            RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{text}"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(target: "librdkafka", facility, "{text}");
+            }
+            RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{text}"),
+        }
+    }
+
+    fn stats_raw(&self, _statistics: &[u8]) {
+        self.served.store(true, Ordering::SeqCst);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
+        self.served.store(true, Ordering::SeqCst);
         tracing::warn!(%error, reason, "consumer");
     }
 }

@@ -19,7 +19,7 @@ use turnbuckle_api::config::Config;
 use turnbuckle_api::plugin::{Plugin, PluginKind};
 use turnbuckle_api::sink::SinkTask;
 use turnbuckle_api::source::{OffsetReader, SourceTask, SourceTaskContext};
-use turnbuckle_api::{Props, Result};
+use turnbuckle_api::{Error, Props, Result};
 
 /// A task to start.
 #[derive(Clone, Debug)]
@@ -50,8 +50,10 @@ impl SourceTaskContext for SourceContext {
 
 impl Runtime {
     fn task_plugin(&self, start: &StartTask) -> Result<&Plugin> {
+        let class = start.task_config.get("task.class").unwrap_or_default().trim();
         self.plugins
-            .task(start.task_config.get("task.class").unwrap_or_default())
+            .connector_of_task(class)
+            .ok_or_else(|| Error::invalid_config("task.class", class, format!("Class {class} could not be found.")))
     }
 
     /// Version that the task's statuses show.
