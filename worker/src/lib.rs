@@ -15,3 +15,4 @@ pub mod plugins;
 pub mod rest;
 pub mod runtime;
 pub mod storage;
+pub mod validation;

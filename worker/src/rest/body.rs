@@ -1,0 +1,212 @@
+//! Bodies of requests: JSON as the JVM worker's mapper reads it, with its texts where one type is given for another. Values of
+//! configurations are text; numbers and booleans keep their spelling.
+
+use super::answer::Failure;
+use crate::herder::TargetState;
+use serde::Deserialize;
+use serde_json::Value;
+use turnbuckle_api::Props;
+
+const REQUEST: &str = "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest";
+const STRING: &str = "java.lang.String";
+const CONFIG: &str = "java.util.LinkedHashMap<java.lang.String,java.lang.String>";
+const TASKS: &str = "java.util.ArrayList<java.util.Map<java.lang.String,java.lang.String>>";
+
+/// Body of `POST /connectors`.
+#[derive(Debug, Default)]
+pub(super) struct CreateRequest {
+    pub(super) name: Option<String>,
+    pub(super) config: Option<Props>,
+    pub(super) initial_state: Option<TargetState>,
+}
+
+/// Parses one JSON value; None for an empty body. What follows the value is ignored, as the JVM worker does.
+fn parse(body: &[u8]) -> Result<Option<Value>, Failure> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    match Value::deserialize(&mut reader) {
+        Ok(Value::Null) => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(error) => Err(failed(format!("The request body is not valid JSON: {error}"))),
+    }
+}
+
+fn failed(message: impl Into<String>) -> Failure {
+    Failure::new(500, message)
+}
+
+/// What Java does with a null body: a null pointer exception, which is a 500.
+fn missing_body() -> Failure {
+    failed("The request has no body, but it needs a JSON object")
+}
+
+/// Type mismatch where the target is no text: `class` is the type with its parameters.
+fn mismatch(class: &str, value: &Value) -> Failure {
+    let raw = class.split('<').next().unwrap_or(class);
+    let construct = |kind: &str, from: String| {
+        failed(format!(
+            "Cannot construct instance of `{raw}` (although at least one Creator exists): no {kind}-argument \
+             constructor/factory method to deserialize from {from}"
+        ))
+    };
+    match value {
+        Value::String(text) if text.trim().is_empty() => failed(format!(
+            "Cannot coerce empty String (\"{text}\") to `{class}` value (but could if coercion was enabled using \
+             `CoercionConfig`)"
+        )),
+        Value::String(text) => construct("String", format!("String value ('{text}')")),
+        Value::Bool(value) => construct("boolean/Boolean", format!("Boolean value ({value})")),
+        Value::Number(number) if number.to_string().contains(['.', 'e', 'E']) => {
+            construct("double/Double", format!("Floating-point value ({number})"))
+        }
+        Value::Number(number) => construct("int/Int", format!("Number value ({number})")),
+        Value::Array(_) => failed(format!(
+            "Cannot deserialize value of type `{class}` from Array value (token `JsonToken.START_ARRAY`)"
+        )),
+        _ => failed(format!(
+            "Cannot deserialize value of type `{class}` from Object value (token `JsonToken.START_OBJECT`)"
+        )),
+    }
+}
+
+/// A text; scalars of other types are taken by their spelling.
+fn text(value: Value) -> Result<Option<String>, Failure> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Bool(value) => Ok(Some(value.to_string())),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        nested => Err(mismatch(STRING, &nested)),
+    }
+}
+
+fn config_of(value: Value) -> Result<Props, Failure> {
+    let Value::Object(entries) = value else {
+        return Err(mismatch(CONFIG, &value));
+    };
+    let mut props = Props::new();
+    for (key, value) in entries {
+        props.insert_nullable(key, text(value)?);
+    }
+    Ok(props)
+}
+
+/// A configuration: an object of texts.
+pub(super) fn config(body: &[u8]) -> Result<Props, Failure> {
+    parse(body)?.ok_or_else(missing_body).and_then(config_of)
+}
+
+/// Task configurations: a list of objects of texts.
+pub(super) fn configs(body: &[u8]) -> Result<Vec<Props>, Failure> {
+    match parse(body)?.ok_or_else(missing_body)? {
+        Value::Array(items) => items.into_iter().map(config_of).collect(),
+        other => Err(mismatch(TASKS, &other)),
+    }
+}
+
+/// `POST /connectors`.
+pub(super) fn create_request(body: &[u8]) -> Result<CreateRequest, Failure> {
+    let value = parse(body)?.ok_or_else(missing_body)?;
+    let Value::Object(fields) = value else {
+        return Err(mismatch(REQUEST, &value));
+    };
+    let mut request = CreateRequest::default();
+    for (field, value) in fields {
+        match field.as_str() {
+            "name" => request.name = text(value)?,
+            "config" if value.is_null() => request.config = None,
+            "config" => request.config = Some(config_of(value)?),
+            "initial_state" => request.initial_state = text(value)?.as_deref().map(initial_state).transpose()?,
+            _ => {
+                return Err(failed(format!(
+                    "Unrecognized field \"{field}\" (class {REQUEST}), not marked as ignorable (3 known properties: \
+                     \"config\", \"name\", \"initial_state\"])"
+                )));
+            }
+        }
+    }
+    Ok(request)
+}
+
+fn initial_state(text: &str) -> Result<TargetState, Failure> {
+    match text.to_uppercase().as_str() {
+        "RUNNING" => Ok(TargetState::Started),
+        "PAUSED" => Ok(TargetState::Paused),
+        "STOPPED" => Ok(TargetState::Stopped),
+        unknown => Err(failed(format!(
+            "Cannot construct instance of `{REQUEST}$InitialState`, problem: No enum constant {REQUEST}.InitialState.{unknown}"
+        ))),
+    }
+}
+
+/// An initial state as a request has it.
+pub(super) fn initial_state_name(state: TargetState) -> &'static str {
+    match state {
+        TargetState::Started => "RUNNING",
+        TargetState::Paused => "PAUSED",
+        TargetState::Stopped => "STOPPED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+        match result {
+            Err(Failure::Status {
+                status: 500,
+                message: Some(message),
+            }) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn scalars_keep_their_spelling() {
+        let body =
+            br#"{"a":1,"b":1.50,"c":1E3,"d":12345678901234567890123,"e":-0,"f":false,"g":null,"h":"x","a":"2"} tail"#;
+        let props = config(body).unwrap();
+        let expected = [
+            ("a", Some("2")),
+            ("b", Some("1.50")),
+            ("c", Some("1E3")),
+            ("d", Some("12345678901234567890123")),
+            ("e", Some("-0")),
+            ("f", Some("false")),
+            ("g", None),
+            ("h", Some("x")),
+        ];
+        assert_eq!(props.iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn wrong_types_are_named_as_jackson_does() {
+        let map = "Cannot deserialize value of type `java.util.LinkedHashMap<java.lang.String,java.lang.String>` from Array \
+                   value (token `JsonToken.START_ARRAY`)";
+        assert_eq!(message(config(b"[]")), map);
+        assert_eq!(
+            message(config(br#"{"a":{}}"#)),
+            "Cannot deserialize value of type `java.lang.String` from Object value (token `JsonToken.START_OBJECT`)"
+        );
+        assert_eq!(
+            message(create_request(br#"{"config":"x"}"#)),
+            "Cannot construct instance of `java.util.LinkedHashMap` (although at least one Creator exists): no \
+             String-argument constructor/factory method to deserialize from String value ('x')"
+        );
+        assert_eq!(
+            message(create_request(br#"{"name":"a","color":1}"#)),
+            "Unrecognized field \"color\" (class org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest), not \
+             marked as ignorable (3 known properties: \"config\", \"name\", \"initial_state\"])"
+        );
+        assert!(message(create_request(br#"{"initial_state":"sleeping"}"#)).ends_with("InitialState.SLEEPING"));
+        assert!(
+            message(configs(b"{}")).starts_with("Cannot deserialize value of type `java.util.ArrayList<java.util.Map<")
+        );
+        for body in ["{", "", "null", "{\"a\" 1}", "not json"] {
+            message(config(body.as_bytes()));
+        }
+    }
+}
