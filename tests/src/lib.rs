@@ -18,6 +18,7 @@ pub mod process;
 pub mod registry;
 pub mod rest;
 pub mod services;
+pub mod steps;
 pub mod wait;
 pub mod worker;
 

@@ -30,6 +30,7 @@ pub enum Program {
 pub struct WorkerSpec {
     program: Program,
     standalone: bool,
+    in_environment: bool,
     properties: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     connectors: Vec<PathBuf>,
@@ -64,6 +65,7 @@ impl WorkerSpec {
         let empty = Self {
             program,
             standalone,
+            in_environment: false,
             properties: Vec::new(),
             environment: Vec::new(),
             connectors: Vec::new(),
@@ -83,6 +85,18 @@ impl WorkerSpec {
             self.properties.retain(|(k, _)| k != key);
             self.properties.push(((*key).to_owned(), (*value).to_owned()));
         }
+        self
+    }
+
+    /// Leaves a property out.
+    pub fn without(mut self, key: &str) -> Self {
+        self.properties.retain(|(k, _)| k != key);
+        self
+    }
+
+    /// Gives all properties as `CONNECT_…` variables instead of a file, as container images do. Not for the JVM worker.
+    pub fn in_environment(mut self) -> Self {
+        self.in_environment = true;
         self
     }
 
@@ -146,18 +160,20 @@ impl WorkerSpec {
     }
 
     fn run(&self, folder: &Path) -> Process {
-        let config = folder.join("worker.properties");
-        let text: String = self
-            .properties
-            .iter()
-            .map(|(k, v)| format!("{}={}\n", escape(k), escape(v)))
-            .collect();
-        std::fs::write(&config, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", config.display()));
         let mut command = match self.program {
             Program::Turnbuckle => self.turnbuckle(),
             Program::Jvm => self.jvm(),
         };
-        command.arg(config).args(&self.connectors).current_dir(folder);
+        if self.in_environment {
+            command.envs(self.properties.iter().map(|(k, v)| (variable(k), v)));
+        } else {
+            let config = folder.join("worker.properties");
+            let pairs = self.properties.iter();
+            let text: String = pairs.map(|(k, v)| format!("{}={}\n", escape(k), escape(v))).collect();
+            std::fs::write(&config, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", config.display()));
+            command.arg(config);
+        }
+        command.args(&self.connectors).current_dir(folder);
         command.envs(self.environment.iter().map(|(k, v)| (k, v)));
         Process::start(command, &folder.join("log"))
     }
@@ -351,6 +367,12 @@ impl Drop for Worker {
             eprintln!("{}", self.process.log_tail(30));
         }
     }
+}
+
+/// The variable that stands for a property.
+fn variable(property: &str) -> String {
+    let name = property.replace('_', "___").replace('-', "__").replace('.', "_");
+    format!("CONNECT_{}", name.to_uppercase())
 }
 
 /// A key or value as java.util.Properties reads it back.
