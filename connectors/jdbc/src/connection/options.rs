@@ -5,6 +5,7 @@
 
 use super::parameters;
 use crate::url::{Driver, JdbcUrl};
+use sqlx::ConnectOptions as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -368,6 +369,7 @@ impl Gathered {
         let key = self.key.as_deref().map(parameters::pem_key).transpose()?;
         let one = |(host, port): &(String, u16)| {
             let mut options = PgConnectOptions::new_without_pgpass()
+                .disable_statement_logging()
                 .host(host)
                 .port(*port)
                 .username(&user)
@@ -416,8 +418,10 @@ impl Gathered {
             Tls::VerifyFull => MySqlSslMode::VerifyIdentity,
         };
         let one = |(host, port): &(String, u16)| {
-            // The session keeps the server's modes and zone, as with the Java drivers.
+            // The session keeps the server's modes and zone, as with the Java drivers. Statements are never logged: they hold
+            // values of rows.
             let mut options = MySqlConnectOptions::new()
+                .disable_statement_logging()
                 .host(host)
                 .port(*port)
                 .username(self.user.as_deref().unwrap_or(""))
@@ -448,6 +452,7 @@ impl Gathered {
     fn sqlite(&self, url: &JdbcUrl) -> SqliteConnectOptions {
         let file = url.database.as_deref().unwrap_or(":memory:");
         let mut options = SqliteConnectOptions::new()
+            .disable_statement_logging()
             .create_if_missing(!self.read_only)
             .read_only(self.read_only)
             .foreign_keys(self.foreign_keys)
