@@ -1,6 +1,7 @@
 //! Avro's binary encoding: reading from a payload with every length checked, and appending to a buffer.
 
 use bytes::Bytes;
+use turnbuckle_api::Text;
 
 /// What went wrong while reading or writing one datum.
 #[derive(Debug)]
@@ -130,6 +131,17 @@ impl<'a> Cursor<'a> {
         self.take(length)
     }
 
+    /// Text with its length before it, sharing the payload.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<Text, Fault> {
+        let bytes = self.bytes()?;
+        let start = self.pos - bytes.len();
+        match Text::try_from(bytes) {
+            Ok(text) => Ok(text),
+            Err(_) => Ok(lossy_text(self.payload.slice(start..self.pos))),
+        }
+    }
+
     /// All that is left.
     pub(crate) fn rest(&mut self) -> Bytes {
         let rest = self.payload.slice(self.pos.min(self.payload.len())..);
@@ -145,6 +157,11 @@ impl<'a> Cursor<'a> {
         }
         Ok(count.unsigned_abs())
     }
+}
+
+/// Text of bytes that may be broken UTF-8; what is broken is replaced, as Java does.
+pub(crate) fn lossy_text(bytes: Bytes) -> Text {
+    Text::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[inline]

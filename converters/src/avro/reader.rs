@@ -1,7 +1,7 @@
 //! Runs a compiled reader ([`super::compile_reader`]): Avro bytes straight to Connect values, text and bytes as slices of
 //! the payload. Nothing is allocated for what the payload does not hold: block counts are checked against what is left.
 
-use super::cursor::{Cursor, Fault, wire};
+use super::cursor::{Cursor, Fault, lossy_text, wire};
 use super::logical::{MILLIS_PER_DAY, decimal_of, time, to_logical};
 use super::to_connect::LogicalShape;
 use bytes::Bytes;
@@ -136,7 +136,7 @@ impl AvroReader {
             let rest = cursor.rest();
             match self.root {
                 Read::Decimal(scale) => decimal_of(&rest, scale)?,
-                Read::BytesAsText => Value::String(text(rest)),
+                Read::BytesAsText => Value::String(lossy_text(rest)),
                 _ => Value::Bytes(rest),
             }
         } else {
@@ -153,26 +153,36 @@ impl AvroReader {
     }
 
     fn value(&self, read: &Read, cursor: &mut Cursor<'_>, depth: usize) -> Outcome {
-        Ok(match read {
-            Read::Null => Value::Null,
-            Read::Boolean => Value::Boolean(cursor.byte()? == 1),
-            Read::Int(number) => integer(i64::from(cursor.int()?), *number)?,
-            Read::Long(number) => integer(cursor.long()?, *number)?,
-            Read::Float(Number::Float64) => Value::Float64(f64::from(cursor.float()?)),
-            Read::Float(_) => Value::Float32(cursor.float()?),
-            Read::Double => Value::Float64(cursor.double()?),
-            Read::Text | Read::BytesAsText => Value::String(text(cursor.bytes()?)),
-            Read::Bytes => Value::Bytes(cursor.bytes()?),
-            Read::Decimal(scale) => decimal_of(&cursor.bytes()?, *scale)?,
-            Read::Fixed(size) => Value::Bytes(cursor.take(*size)?),
-            Read::Record(index) => return self.record(*index, cursor, depth),
+        let mut value = Value::Null;
+        self.fill(&mut value, read, cursor, depth)?;
+        Ok(value)
+    }
+
+    /// Reads into a place that holds null. Values are made where they stay: handing them up through results costs more than
+    /// reading them.
+    fn fill(&self, slot: &mut Value, read: &Read, cursor: &mut Cursor<'_>, depth: usize) -> Result<(), Fault> {
+        match read {
+            Read::Null => {}
+            Read::Boolean => *slot = Value::Boolean(cursor.byte()? == 1),
+            Read::Int(Number::Int32) => *slot = Value::Int32(cursor.int()?),
+            Read::Long(Number::Int64) => *slot = Value::Int64(cursor.long()?),
+            Read::Long(Number::Timestamp) => *slot = Value::Date(cursor.long()?),
+            Read::Int(number) => *slot = integer(i64::from(cursor.int()?), *number)?,
+            Read::Long(number) => *slot = integer(cursor.long()?, *number)?,
+            Read::Float(Number::Float64) => *slot = Value::Float64(f64::from(cursor.float()?)),
+            Read::Float(_) => *slot = Value::Float32(cursor.float()?),
+            Read::Double => *slot = Value::Float64(cursor.double()?),
+            Read::Text | Read::BytesAsText => *slot = Value::String(cursor.text()?),
+            Read::Bytes => *slot = Value::Bytes(cursor.bytes()?),
+            Read::Record(index) => *slot = self.record(*index, cursor, depth)?,
             Read::Nullable { null_index, inner } => match cursor.long()? {
-                index if index == *null_index => Value::Null,
-                0 | 1 => return self.value(inner, cursor, depth),
+                index if index == *null_index => {}
+                0 | 1 => self.fill(slot, inner, cursor, depth)?,
                 index => return Err(wire(format!("Union index {index} is out of range"))),
             },
-            other => return self.rare(other, cursor, depth),
-        })
+            other => *slot = self.rare(other, cursor, depth)?,
+        }
+        Ok(())
     }
 
     fn record(&self, index: usize, cursor: &mut Cursor<'_>, depth: usize) -> Outcome {
@@ -180,19 +190,19 @@ impl AvroReader {
             return Err(wire(format!("Records are nested deeper than {MAX_DEPTH} levels")));
         }
         let record = &self.records[index];
+        let mut values = Vec::new();
+        values.resize_with(record.schema.fields().len(), || Value::Null);
         if record.straight {
-            let mut values = Vec::with_capacity(record.steps.len());
-            for step in &record.steps {
+            for (step, slot) in record.steps.iter().zip(&mut values) {
                 if let FieldStep::Read(_, read) = step {
-                    values.push(self.value(read, cursor, depth + 1)?);
+                    self.fill(slot, read, cursor, depth + 1)?;
                 }
             }
             return Ok(Value::Struct(Struct::new(record.schema.clone(), values)));
         }
-        let mut values = vec![Value::Null; record.schema.fields().len()];
         for step in &record.steps {
             match step {
-                FieldStep::Read(field, read) => values[*field] = self.value(read, cursor, depth + 1)?,
+                FieldStep::Read(field, read) => self.fill(&mut values[*field], read, cursor, depth + 1)?,
                 FieldStep::Skip(skip) => self.skip(skip, cursor, depth + 1)?,
             }
         }
@@ -204,6 +214,8 @@ impl AvroReader {
 
     fn rare(&self, read: &Read, cursor: &mut Cursor<'_>, depth: usize) -> Outcome {
         Ok(match read {
+            Read::Decimal(scale) => decimal_of(&cursor.bytes()?, *scale)?,
+            Read::Fixed(size) => Value::Bytes(cursor.take(*size)?),
             Read::Enum(symbols) => {
                 let index = cursor.int()?;
                 let symbol = usize::try_from(index).ok().and_then(|index| symbols.get(index));
@@ -224,7 +236,7 @@ impl AvroReader {
             Read::Map(items) => {
                 let mut entries = Vec::new();
                 each_item(cursor, false, |cursor| {
-                    let key = Value::String(text(cursor.bytes()?));
+                    let key = Value::String(cursor.text()?);
                     put_entry(&mut entries, key, self.value(&items.read, cursor, depth)?);
                     Ok(())
                 })?;
@@ -314,15 +326,6 @@ fn integer(value: i64, number: Number) -> Outcome {
     })
 }
 
-/// Text that shares the payload; broken UTF-8 is replaced, as Java does.
-#[inline]
-fn text(bytes: Bytes) -> Text {
-    match Text::try_from(bytes.clone()) {
-        Ok(text) => text,
-        Err(_) => Text::from(String::from_utf8_lossy(&bytes).into_owned()),
-    }
-}
-
 /// Entries of one key: the last one counts.
 fn put_entry(entries: &mut Vec<(Value, Value)>, key: Value, value: Value) {
     const CHECKED: usize = 64;
@@ -382,7 +385,7 @@ fn anything(cursor: &mut Cursor<'_>, depth: usize) -> Outcome {
             3 => Value::Float32(cursor.float()?),
             4 => Value::Int32(cursor.int()?),
             5 => Value::Int64(cursor.long()?),
-            6 => Value::String(text(cursor.bytes()?)),
+            6 => Value::String(cursor.text()?),
             7 => {
                 let mut items = Vec::new();
                 each_item(cursor, false, |cursor| {

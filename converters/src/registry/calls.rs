@@ -297,7 +297,7 @@ fn failure(error: SRCError) -> RegistryError {
         .and_then(|rest| rest.get(..3)?.parse::<u16>().ok());
     let source = StdError::source(&error);
     let Some(status) = status else {
-        let text = source.map_or_else(|| error.error.clone(), |source| describe(source));
+        let text = source.map_or_else(|| error.error.clone(), describe);
         return RegistryError {
             retriable: error.retriable,
             ..RegistryError::unreachable(text)
