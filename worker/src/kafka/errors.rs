@@ -43,7 +43,8 @@ fn java_class(code: RDKafkaErrorCode) -> (&'static str, bool) {
         Code::UnsupportedVersion => (kafka_class!("UnsupportedVersionException"), false),
         Code::AutoOffsetReset => ("org.apache.kafka.clients.consumer.NoOffsetForPartitionException", false),
         Code::OffsetOutOfRange => ("org.apache.kafka.clients.consumer.OffsetOutOfRangeException", false),
-        Code::UnknownMemberId | Code::IllegalGeneration | Code::RebalanceInProgress | Code::FencedInstanceId => {
+        Code::RebalanceInProgress => (kafka_class!("RebalanceInProgressException"), true),
+        Code::UnknownMemberId | Code::IllegalGeneration | Code::FencedInstanceId => {
             ("org.apache.kafka.clients.consumer.CommitFailedException", false)
         }
         Code::BrokerTransportFailure | Code::AllBrokersDown | Code::NetworkException => {

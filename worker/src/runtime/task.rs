@@ -152,10 +152,6 @@ impl TaskHandle {
         });
     }
 
-    pub(crate) fn version(&self) -> Option<&str> {
-        self.status.version.as_deref()
-    }
-
     /// Waits for the end.
     pub(crate) async fn ended(&mut self) {
         // The supervisor catches panics; a join error means an abort, which is an end as well.

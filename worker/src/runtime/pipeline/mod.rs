@@ -7,6 +7,6 @@ mod dead_letters;
 mod operator;
 
 pub(crate) use chain::Chain;
-pub(crate) use converters::{ConverterSet, NamedConverter, NamedHeaderConverter};
+pub(crate) use converters::{ConverterSet, NamedConverter};
 pub(crate) use dead_letters::{DeadLetterConfig, DeadLetters};
 pub(crate) use operator::{Attempt, ErrorConfig, Next, Operator, RawSource, Stage, Subject};

@@ -51,6 +51,10 @@ impl Commits {
         }
     }
 
+    fn is_in_flight(&self, offsets: &SinkOffsets) -> bool {
+        self.flight.as_ref().is_some_and(|(flying, _)| flying == offsets)
+    }
+
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
         self.committed.remove(partition);
     }
@@ -84,20 +88,13 @@ impl SinkLoop {
     /// Ends commits that were answered or took too long, and starts one that is due.
     pub(super) async fn serve_commits(&mut self) -> Result<()> {
         while let Some(report) = self.consumer.next_commit_report() {
-            // Answers to commits that were given up no longer match.
-            if self
-                .commits
-                .flight
-                .as_ref()
-                .is_none_or(|(offsets, _)| *offsets != report.offsets)
-            {
-                continue;
-            }
-            self.commits.flight = None;
             match report.result {
+                // An answer to a commit that was given up no longer matches.
+                Ok(()) if !self.commits.is_in_flight(&report.offsets) => continue,
                 Ok(()) => self.commits.committed.extend(report.offsets),
                 Err(error) => tracing::error!("Commit of offsets failed\n{}", error.trace()),
             }
+            self.commits.flight = None;
         }
         let now = Instant::now();
         if let Some((_, begun)) = &self.commits.flight {

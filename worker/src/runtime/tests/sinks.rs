@@ -202,12 +202,19 @@ async fn partitions_move_between_tasks_without_loss() {
     };
     eventually("partitions are spread anew", opened(8)).await;
     produce(&bench, "shared", 4, 101..=200);
-    eventually("both read", || probe.values().len() >= 200).await;
+    let distinct = |count: usize| {
+        let probe = probe.clone();
+        move || probe.values().iter().collect::<std::collections::HashSet<_>>().len() >= count
+    };
+    eventually("both read", distinct(200)).await;
     bench.runtime.stop_tasks(&[first]).await;
     produce(&bench, "shared", 4, 201..=300);
-    eventually("the second reads on alone", || probe.values().len() >= 300).await;
+    eventually("the second reads on alone", distinct(300)).await;
     bench.runtime.stop_tasks(&[second]).await;
-    assert_eq!(sorted(probe.values()), (1..=300).collect::<Vec<i64>>());
+    // The mock's group refuses commits while it rebalances, so some records may come twice; none is lost.
+    let mut seen = sorted(probe.values());
+    seen.dedup();
+    assert_eq!(seen, (1..=300).collect::<Vec<i64>>());
     let log = probe.partitions.lock().unwrap().clone();
     let count = |what: &str| log.iter().filter(|entry| entry.starts_with(what)).count();
     assert_eq!(count("open"), count("close"), "{log:?}");
