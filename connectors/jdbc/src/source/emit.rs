@@ -220,9 +220,11 @@ impl<'a> Emitter<'a> {
         let Some((schema, values, timestamp, bytes)) = self.held.take() else {
             return;
         };
-        if next != Some(timestamp) {
-            self.position.timestamp = timestamp;
-        }
+        self.position.timestamp = match next == Some(timestamp) {
+            // Before the first group ends, the position is the epoch.
+            true => Some(self.position.timestamp_or_epoch()),
+            false => timestamp,
+        };
         let offset = self.position.to_map();
         self.record(schema, values, Some(offset), bytes);
     }
@@ -396,6 +398,8 @@ mod tests {
         );
         let millis: Vec<i64> = offsets.iter().map(|(millis, _)| *millis).collect();
         assert_eq!(millis, [1, 10, 10, 20, 30]);
+        let fresh = emitted(Tracking::Timestamp, Position::default(), &[(10, 1), (10, 2)]);
+        assert_eq!(fresh, [(0, -1), (10, -1)]);
     }
 
     #[test]

@@ -56,6 +56,10 @@ impl SourceTask for JdbcSourceTask {
             }
             _ => {}
         }
+        if config.mode.is_empty() {
+            let modes = "write bulk, incrementing, timestamp or timestamp+incrementing";
+            return Err(Error::invalid_config("mode", "", modes));
+        }
         let zone = Zone::named(&config.db_timezone)?;
         let settings = reader_settings(&config, config.connect_options(props)?)?;
         let mut connection = settings.connect().await?;

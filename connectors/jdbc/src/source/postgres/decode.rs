@@ -265,7 +265,7 @@ fn money(cents: i64) -> Result<Value> {
     let digits = whole.to_string();
     let mut shown = String::from(if cents < 0 { "-" } else { "" });
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             shown.push(',');
         }
         shown.push(digit);

@@ -245,7 +245,7 @@ pub(super) mod tests {
             let text = Decimal::from_bigint(BigInt::from(unscaled), scale as i32).to_plain_string();
             let raw = encode(&text);
             let read = finite(&raw);
-            proptest::prop_assert_eq!(read.decimal().to_plain_string(), text.clone());
+            proptest::prop_assert_eq!(read.decimal().to_plain_string(), text.as_str());
             proptest::prop_assert_eq!(read.double(), text.parse::<f64>().unwrap());
         }
     }
