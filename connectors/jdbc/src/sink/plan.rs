@@ -208,3 +208,111 @@ fn prepared(write: &Write, single: &Template) -> Prepared {
         rows,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::PkMode;
+    use super::super::fields::KeyRules;
+    use super::*;
+    use turnbuckle_api::config::Config;
+    use turnbuckle_api::data::Type;
+    use turnbuckle_api::testkit::sink_record;
+    use turnbuckle_api::{Props, Schema, SchemaAndValue, Struct};
+
+    const INT4: u32 = 23;
+    const TEXT: u32 = 25;
+
+    fn schema() -> SchemaRef {
+        Schema::structure()
+            .field("id", Schema::primitive(Type::Int32, false))
+            .field("v", Schema::primitive(Type::String, true))
+            .finish()
+    }
+
+    fn plan(mode: &str, columns: &[(&str, u32)]) -> Plan {
+        let props = Props::new()
+            .with("connection.url", "jdbc:postgresql:x")
+            .with("insert.mode", mode);
+        let config = SinkConfig::from_props(&props).unwrap();
+        let keys = ["id".to_string()];
+        let rules = KeyRules {
+            mode: PkMode::RecordValue,
+            fields: &keys,
+        };
+        let fields = Fields::extract("t", rules, &[], None, Some(&schema())).unwrap();
+        let column = |(name, oid): &(&str, u32)| ColumnInfo {
+            name: name.to_string(),
+            type_oid: *oid,
+            type_kind: 'b',
+            ..ColumnInfo::default()
+        };
+        let info = TableInfo {
+            kind: "TABLE".to_string(),
+            columns: columns.iter().map(column).collect(),
+            takes_copy: true,
+        };
+        let dialect = Dialect::new(Driver::Postgres);
+        Plan::new(
+            &config,
+            &dialect,
+            &TableId::bare("t"),
+            &info,
+            fields,
+            (None, Some(schema())),
+        )
+        .unwrap()
+    }
+
+    fn bulk_sql(plan: &Plan) -> Option<String> {
+        Some(match &plan.bulk.as_ref()?.way {
+            Way::Copy(sql) => sql.clone(),
+            Way::Merge { sql, .. } => sql.to_string(),
+        })
+    }
+
+    #[test]
+    fn postgres_takes_batches_by_copy_or_unnest() {
+        let columns = [("id", INT4), ("v", TEXT)];
+        for (mode, expected) in [
+            ("insert", "COPY \"t\" (\"id\",\"v\") FROM STDIN (FORMAT binary)"),
+            (
+                "upsert",
+                "INSERT INTO \"t\" (\"id\",\"v\") SELECT * FROM unnest($1,$2) ON CONFLICT (\"id\") DO UPDATE SET \"v\"=EXCLUDED.\"v\"",
+            ),
+            (
+                "update",
+                "UPDATE \"t\" AS t SET \"v\" = s.\"v\" FROM unnest($1,$2) AS s(\"id\",\"v\") WHERE t.\"id\" = s.\"id\"",
+            ),
+        ] {
+            assert_eq!(bulk_sql(&plan(mode, &columns)).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn unknown_types_and_misspelt_columns_go_by_statements() {
+        let enumeration = 16_400;
+        assert_eq!(bulk_sql(&plan("insert", &[("id", INT4), ("v", enumeration)])), None);
+        assert_eq!(bulk_sql(&plan("insert", &[("ID", INT4), ("v", TEXT)])), None);
+        // Text is compared with an integer: the reference's UPDATE fails, so must this.
+        assert_eq!(bulk_sql(&plan("update", &[("id", TEXT), ("v", TEXT)])), None);
+    }
+
+    #[test]
+    fn plans_serve_equal_schemas_and_tombstones() {
+        let mut plan = plan("upsert", &[("id", INT4), ("v", TEXT)]);
+        let record = |schema: SchemaRef| {
+            let value = turnbuckle_api::Value::Struct(Struct::empty(schema.clone()));
+            sink_record("t", 0, SchemaAndValue::NULL, SchemaAndValue::new(schema, value))
+        };
+        let same = record(schema());
+        assert!(plan.fits(&same));
+        assert!(Arc::ptr_eq(
+            plan.value_schema.as_ref().unwrap(),
+            same.value.schema.as_ref().unwrap()
+        ));
+        assert!(plan.fits(&sink_record("t", 0, SchemaAndValue::NULL, SchemaAndValue::NULL)));
+        assert!(!plan.fits(&record(Schema::structure().finish())));
+        let keyed = SchemaAndValue::new(Schema::primitive(Type::Int32, false), 1i32.into());
+        assert!(!plan.fits(&sink_record("t", 0, keyed, SchemaAndValue::NULL)));
+    }
+}
