@@ -77,9 +77,10 @@ impl TopicAdmin {
         }
     }
 
-    /// Number of partitions; None if the topic does not exist.
+    /// Number of partitions; None if the topic does not exist. Asks for all topics, because asking for one would let the
+    /// broker create it, without compaction.
     fn partitions(&self, topic: &str) -> Result<Option<i32>> {
-        let metadata = tokio::task::block_in_place(|| self.client.inner().fetch_metadata(Some(topic), REQUEST))
+        let metadata = tokio::task::block_in_place(|| self.client.inner().fetch_metadata(None, REQUEST))
             .map_err(|error| Error::connect(format!("Cannot look up topic '{topic}': {error}")))?;
         let found = metadata.topics().iter().find(|known| known.name() == topic);
         let usable = found.filter(|known| known.error().is_none() && !known.partitions().is_empty());
