@@ -16,7 +16,7 @@ use turnbuckle_api::{Error, Result};
 pub(super) fn start(filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Error::config(format!("--log {filter:?} is not a list of levels: {error}")))?;
-    tracing_subscriber::fmt().with_env_filter(filter).event_format(Line).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).event_format(Line).init();
     Ok(())
 }
 

@@ -62,6 +62,9 @@ struct Progress {
 const POLL: Duration = Duration::from_millis(100);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a topic may be without a leader before reading to its end fails.
+const END_OFFSETS_TIMEOUT: Duration = Duration::from_secs(60);
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -130,6 +133,30 @@ impl CompactedLog {
         }
     }
 
+    /// Appends one record after all that were appended before, without waiting; the future says how it ended. Must be called
+    /// from one place at a time for an order among calls to mean anything.
+    pub fn append(&self, key: &[u8], value: Option<&[u8]>) -> impl Future<Output = Result<()>> + Send + 'static {
+        let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic).key(key);
+        if let Some(value) = value {
+            record = record.payload(value);
+        }
+        let failed = {
+            let topic = self.topic.clone();
+            move |error: rdkafka::error::KafkaError| Error::connect(format!("Cannot write to topic {topic}: {error}"))
+        };
+        let queued = self.producer.send_result(record).map_err(|(error, _)| error);
+        async move {
+            match queued {
+                Err(error) => Err(failed(error)),
+                Ok(delivery) => match delivery.await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err((error, _))) => Err(failed(error)),
+                    Err(_) => Err(failed(rdkafka::error::KafkaError::Canceled)),
+                },
+            }
+        }
+    }
+
     /// Appends records in order; returns when all are acknowledged.
     pub async fn send_all(&self, records: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<()> {
         let sends = records.iter().map(|(key, value)| self.send(key, value.as_deref()));
@@ -158,7 +185,21 @@ impl CompactedLog {
         ends.iter().all(|(partition, end)| *end == 0 || positions.get(partition).copied().unwrap_or(0) >= *end)
     }
 
+    /// A topic that was just made, or whose leader moves, has no end for a moment.
     async fn end_offsets(&self) -> Result<HashMap<i32, i64>> {
+        let deadline = tokio::time::Instant::now() + END_OFFSETS_TIMEOUT;
+        loop {
+            match self.ask_end_offsets().await {
+                Err(error) if error.is_retriable() && tokio::time::Instant::now() < deadline => {
+                    tracing::debug!(%error, "asking again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn ask_end_offsets(&self) -> Result<HashMap<i32, i64>> {
         let consumer = self.consumer.clone();
         let topic = self.topic.clone();
         let partitions = self.partitions;
@@ -219,7 +260,6 @@ fn is_retriable(error: &rdkafka::error::KafkaError) -> bool {
                 | Code::ClusterAuthorizationFailed
                 | Code::MessageSizeTooLarge
                 | Code::InvalidMessage
-                | Code::UnknownTopicOrPartition
         )
     )
 }

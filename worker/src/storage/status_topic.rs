@@ -10,7 +10,7 @@ use turnbuckle_api::Result;
 
 /// The status topic.
 pub struct KafkaStatusStore {
-    log: Arc<CompactedLog>,
+    log: CompactedLog,
     table: Arc<StatusTable>,
 }
 
@@ -22,7 +22,7 @@ impl KafkaStatusStore {
             let table = table.clone();
             move |record: LogRecord| read_back(&table, &record)
         };
-        let log = Arc::new(CompactedLog::start(settings, Box::new(on_record)).await?);
+        let log = CompactedLog::start(settings, Box::new(on_record)).await?;
         Ok(KafkaStatusStore { log, table })
     }
 
@@ -31,15 +31,14 @@ impl KafkaStatusStore {
         self.log.stop();
     }
 
+    /// Queued at once, so that statuses keep their order; librdkafka retries what can be retried.
     fn send(&self, key: String, value: Option<String>) {
-        let log = self.log.clone();
-        // librdkafka keeps the order of sends to one partition and retries what can be retried.
-        let send = async move {
-            if let Err(error) = log.send(key.as_bytes(), value.as_deref().map(str::as_bytes)).await {
+        let sent = self.log.append(key.as_bytes(), value.as_deref().map(str::as_bytes));
+        tokio::spawn(async move {
+            if let Err(error) = sent.await {
                 tracing::error!(key, %error, "a status could not be written");
             }
-        };
-        tokio::spawn(send);
+        });
     }
 }
 
