@@ -2,9 +2,8 @@
 //! configurations are text; numbers and booleans keep their spelling.
 
 use super::answer::Failure;
+use super::json::{Json, read};
 use crate::herder::TargetState;
-use serde::Deserialize;
-use serde_json::Value;
 use turnbuckle_api::Props;
 
 const REQUEST: &str = "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest";
@@ -20,16 +19,12 @@ pub(super) struct CreateRequest {
     pub(super) initial_state: Option<TargetState>,
 }
 
-/// Parses one JSON value; None for an empty body. What follows the value is ignored, as the JVM worker does.
-fn parse(body: &[u8]) -> Result<Option<Value>, Failure> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    match Value::deserialize(&mut reader) {
-        Ok(Value::Null) => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(error) => Err(failed(format!("The request body is not valid JSON: {error}"))),
+/// The body's value; None for an empty body and for null.
+fn parse(body: &[u8]) -> Result<Option<Json>, Failure> {
+    match read(body) {
+        Ok(Some(Json::Null)) => Ok(None),
+        Ok(value) => Ok(value),
+        Err(problem) => Err(failed(problem)),
     }
 }
 
@@ -43,7 +38,7 @@ fn missing_body() -> Failure {
 }
 
 /// Type mismatch where the target is no text: `class` is the type with its parameters.
-fn mismatch(class: &str, value: &Value) -> Failure {
+fn mismatch(class: &str, value: &Json) -> Failure {
     let raw = class.split('<').next().unwrap_or(class);
     let construct = |kind: &str, from: String| {
         failed(format!(
@@ -52,17 +47,17 @@ fn mismatch(class: &str, value: &Value) -> Failure {
         ))
     };
     match value {
-        Value::String(text) if text.trim().is_empty() => failed(format!(
+        Json::String(text) if text.trim().is_empty() => failed(format!(
             "Cannot coerce empty String (\"{text}\") to `{class}` value (but could if coercion was enabled using \
              `CoercionConfig`)"
         )),
-        Value::String(text) => construct("String", format!("String value ('{text}')")),
-        Value::Bool(value) => construct("boolean/Boolean", format!("Boolean value ({value})")),
-        Value::Number(number) if number.to_string().contains(['.', 'e', 'E']) => {
+        Json::String(text) => construct("String", format!("String value ('{text}')")),
+        Json::Bool(value) => construct("boolean/Boolean", format!("Boolean value ({value})")),
+        Json::Number(number) if number.contains(['.', 'e', 'E']) => {
             construct("double/Double", format!("Floating-point value ({number})"))
         }
-        Value::Number(number) => construct("int/Int", format!("Number value ({number})")),
-        Value::Array(_) => failed(format!(
+        Json::Number(number) => construct("int/Int", format!("Number value ({number})")),
+        Json::Array(_) => failed(format!(
             "Cannot deserialize value of type `{class}` from Array value (token `JsonToken.START_ARRAY`)"
         )),
         _ => failed(format!(
@@ -72,18 +67,18 @@ fn mismatch(class: &str, value: &Value) -> Failure {
 }
 
 /// A text; scalars of other types are taken by their spelling.
-fn text(value: Value) -> Result<Option<String>, Failure> {
+fn text(value: Json) -> Result<Option<String>, Failure> {
     match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text)),
-        Value::Bool(value) => Ok(Some(value.to_string())),
-        Value::Number(number) => Ok(Some(number.to_string())),
+        Json::Null => Ok(None),
+        Json::String(text) => Ok(Some(text)),
+        Json::Bool(value) => Ok(Some(value.to_string())),
+        Json::Number(number) => Ok(Some(number)),
         nested => Err(mismatch(STRING, &nested)),
     }
 }
 
-fn config_of(value: Value) -> Result<Props, Failure> {
-    let Value::Object(entries) = value else {
+fn config_of(value: Json) -> Result<Props, Failure> {
+    let Json::Object(entries) = value else {
         return Err(mismatch(CONFIG, &value));
     };
     let mut props = Props::new();
@@ -101,7 +96,7 @@ pub(super) fn config(body: &[u8]) -> Result<Props, Failure> {
 /// Task configurations: a list of objects of texts.
 pub(super) fn configs(body: &[u8]) -> Result<Vec<Props>, Failure> {
     match parse(body)?.ok_or_else(missing_body)? {
-        Value::Array(items) => items.into_iter().map(config_of).collect(),
+        Json::Array(items) => items.into_iter().map(config_of).collect(),
         other => Err(mismatch(TASKS, &other)),
     }
 }
@@ -109,14 +104,14 @@ pub(super) fn configs(body: &[u8]) -> Result<Vec<Props>, Failure> {
 /// `POST /connectors`.
 pub(super) fn create_request(body: &[u8]) -> Result<CreateRequest, Failure> {
     let value = parse(body)?.ok_or_else(missing_body)?;
-    let Value::Object(fields) = value else {
+    let Json::Object(fields) = value else {
         return Err(mismatch(REQUEST, &value));
     };
     let mut request = CreateRequest::default();
     for (field, value) in fields {
         match field.as_str() {
             "name" => request.name = text(value)?,
-            "config" if value.is_null() => request.config = None,
+            "config" if value == Json::Null => request.config = None,
             "config" => request.config = Some(config_of(value)?),
             "initial_state" => request.initial_state = text(value)?.as_deref().map(initial_state).transpose()?,
             _ => {

@@ -12,6 +12,7 @@ mod dispatch;
 mod forward;
 mod info;
 mod internal;
+mod json;
 mod lifecycle;
 mod negotiate;
 mod path;

@@ -181,7 +181,126 @@ async fn a_good_source_lists_all_keys_in_order() {
         value(&infos, "key.converter.plugin.version").recommended_values,
         ["4.1.1"]
     );
-    assert_eq!(value(&infos, key).errors, errors, "{key}");
+    assert_eq!(
+        definition(&infos, "connector.plugin.version").default_value.as_deref(),
+        Some("4.1.1")
+    );
+}
+
+#[tokio::test]
+async fn errors_are_listed_at_their_keys() {
+    let cases: [(Props, usize, &str, &[&str]); 14] = [
+        (
+            source(&[("tasks.max", "many")]),
+            2,
+            "tasks.max",
+            &[
+                "Invalid value many for configuration tasks.max: Not a number of type INT",
+                "Invalid value null for configuration tasks.max: Value must be non-null",
+            ],
+        ),
+        (
+            source(&[("errors.tolerance", "some")]),
+            1,
+            "errors.tolerance",
+            &["Invalid value some for configuration errors.tolerance: String must be one of: none, all"],
+        ),
+        (
+            source(&[("exactly.once.support", "never")]),
+            1,
+            "exactly.once.support",
+            &[
+                "Invalid value never for configuration exactly.once.support: String must be one of (case insensitive): REQUIRED, \
+               REQUESTED",
+            ],
+        ),
+        (
+            source(&[("transaction.boundary", "sometimes")]),
+            1,
+            "transaction.boundary",
+            &[
+                "Invalid value sometimes for configuration transaction.boundary: String must be one of (case insensitive): \
+               INTERVAL, POLL, CONNECTOR",
+            ],
+        ),
+        (
+            source(&[("transaction.boundary", "connector")]),
+            1,
+            "transaction.boundary",
+            &[
+                "The connector does not support connector-defined transaction boundaries with the given configuration. Please \
+               reconfigure it to use a different transaction boundary definition.",
+            ],
+        ),
+        (
+            source(&[("topic.creation.groups", "a,a")]),
+            1,
+            "topic.creation.groups",
+            &["Invalid value [a, a] for configuration topic.creation.groups: Duplicate alias provided."],
+        ),
+        (
+            source(&[("offsets.storage.topic", "")]),
+            1,
+            "offsets.storage.topic",
+            &["Invalid value  for configuration offsets.storage.topic: String must be non-empty"],
+        ),
+        (
+            source(&[("name", "  ")]),
+            1,
+            "name",
+            &["Invalid value  for configuration name: String may not be empty"],
+        ),
+        (
+            sink(&[]),
+            2,
+            "topics.regex",
+            &["Must configure one of topics or topics.regex"],
+        ),
+        (
+            sink(&[("topics", "a"), ("topics.regex", "b")]),
+            2,
+            "topics",
+            &["topics and topics.regex are mutually exclusive options, but both are set."],
+        ),
+        (
+            sink(&[("topics", " a , d,,a "), ("errors.deadletterqueue.topic.name", " d ")]),
+            1,
+            "topics",
+            &[
+                "The DLQ topic 'd' may not be included in the list of topics ('topics=[a, d]') consumed by the connector",
+            ],
+        ),
+        (
+            sink(&[("topics.regex", "a.*"), ("errors.deadletterqueue.topic.name", "abc")]),
+            1,
+            "topics.regex",
+            &[
+                "The DLQ topic 'abc' may not be matched by the regex for the topics ('topics.regex=a.*') consumed by the \
+               connector",
+            ],
+        ),
+        (
+            sink(&[("topics", "a"), ("consumer.override.group.id", "workers")]),
+            1,
+            "topics",
+            &[],
+        ),
+        (
+            sink(&[
+                ("topics", "a"),
+                ("errors.deadletterqueue.topic.replication.factor", "70000"),
+            ]),
+            1,
+            "errors.deadletterqueue.topic.replication.factor",
+            &[
+                "Invalid value 70000 for configuration errors.deadletterqueue.topic.replication.factor: Not a number of type \
+               SHORT",
+            ],
+        ),
+    ];
+    for (props, count, key, errors) in cases {
+        let infos = validate(&props).await;
+        assert_eq!(value(&infos, key).errors, errors, "{key}");
         assert_eq!(infos.error_count, count, "{key}");
     }
 }

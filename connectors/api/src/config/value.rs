@@ -99,11 +99,13 @@ impl ParsedValue {
         }
     }
 
-    /// `ConfigDef.convertToString`: what REST shows. Lists are joined by commas, secrets hidden.
+    /// `ConfigDef.convertToString`: what REST shows. Lists are joined by commas, classes shown by
+    /// name, secrets hidden.
     pub fn rendered(&self) -> Option<String> {
         match self {
             ParsedValue::Null => None,
             ParsedValue::List(items) => Some(items.join(",")),
+            ParsedValue::Class(name) => Some(name.clone()),
             other => Some(other.to_string()),
         }
     }
