@@ -44,7 +44,6 @@ pub type OnRecord = Box<dyn FnMut(LogRecord) + Send>;
 pub struct CompactedLog {
     topic: String,
     partitions: i32,
-    consumer: Arc<BaseConsumer>,
     producer: FutureProducer,
     progress: Arc<Progress>,
     reader: Mutex<Option<JoinHandle<()>>>,
@@ -84,14 +83,15 @@ impl CompactedLog {
         }
         let consumer: BaseConsumer = consumer_config.create().map_err(unusable)?;
         let producer: FutureProducer = settings.producer.create().map_err(unusable)?;
+        // From 0 and not from "the beginning", which is a question that all partitions would have to wait for; where 0 is gone
+        // `auto.offset.reset` leads to the beginning.
         let mut assignment = TopicPartitionList::new();
         for partition in 0..settings.partitions {
             assignment
-                .add_partition_offset(&settings.topic, partition, Offset::Beginning)
+                .add_partition_offset(&settings.topic, partition, Offset::Offset(0))
                 .map_err(unusable)?;
         }
         consumer.assign(&assignment).map_err(unusable)?;
-        let consumer = Arc::new(consumer);
         let progress = Arc::new(Progress {
             positions: Mutex::new(HashMap::new()),
             advanced: Notify::new(),
@@ -99,14 +99,13 @@ impl CompactedLog {
             stop: AtomicBool::new(false),
         });
         let reader = {
-            let (consumer, progress) = (consumer.clone(), progress.clone());
+            let progress = progress.clone();
             let name = format!("log-{}", settings.topic);
             std::thread::Builder::new().name(name).spawn(move || read(&consumer, &progress, on_record))?
         };
         let log = CompactedLog {
             topic: settings.topic,
             partitions: settings.partitions,
-            consumer,
             producer,
             progress,
             reader: Mutex::new(Some(reader)),
@@ -200,30 +199,18 @@ impl CompactedLog {
     }
 
     async fn ask_end_offsets(&self) -> Result<HashMap<i32, i64>> {
-        let consumer = self.consumer.clone();
+        // Asked by the producer: on the consumer's connection the question would wait behind a fetch that waits for records.
+        let producer = self.producer.clone();
         let topic = self.topic.clone();
         let partitions = self.partitions;
         let query = move || -> rdkafka::error::KafkaResult<HashMap<i32, i64>> {
-            if partitions == 1 {
-                let (_, end) = consumer.fetch_watermarks(&topic, 0, METADATA_TIMEOUT)?;
-                return Ok(HashMap::from([(0, end)]));
-            }
-            // The time -1 means "the end" in ListOffsets; one request serves all partitions of a broker.
-            let mut wanted = TopicPartitionList::new();
-            for partition in 0..partitions {
-                wanted.add_partition_offset(&topic, partition, Offset::End)?;
-            }
-            let found = consumer.offsets_for_times(wanted, METADATA_TIMEOUT)?;
-            let mut ends = HashMap::new();
-            for element in found.elements() {
-                element.error()?;
-                let end = match element.offset() {
-                    Offset::Offset(end) => end,
-                    _ => consumer.fetch_watermarks(&topic, element.partition(), METADATA_TIMEOUT)?.1,
-                };
-                ends.insert(element.partition(), end);
-            }
-            Ok(ends)
+            let client = producer.client();
+            (0..partitions)
+                .map(|partition| {
+                    let (_, end) = client.fetch_watermarks(&topic, partition, METADATA_TIMEOUT)?;
+                    Ok((partition, end))
+                })
+                .collect()
         };
         let answer = tokio::task::spawn_blocking(query).await;
         match answer {
