@@ -247,17 +247,8 @@ impl ConsumerContext for TaskContext {
         self.rebalance_due.store(true, Ordering::SeqCst);
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, list: &TopicPartitionList) {
-        let offsets = list
-            .elements()
-            .iter()
-            .filter_map(|element| match element.offset() {
-                Offset::Offset(offset) => Some((TopicPartition::new(element.topic(), element.partition()), offset)),
-                _ => None,
-            })
-            .collect();
-        let result = result.map_err(|error| client_error(&error, "committing offsets"));
-        lock(&self.commits).push_back(CommitReport { offsets, result });
+    fn commit_callback(&self, _: KafkaResult<()>, _: &TopicPartitionList) {
+        // Commits are waited for where they are made.
         self.served.store(true, Ordering::SeqCst);
     }
 }
@@ -482,10 +473,21 @@ impl TaskConsumer {
     }
 
     /// Commits in the background; a [`CommitReport`] with the same offsets follows.
+    ///
+    /// A thread waits for the broker's answer: librdkafka would queue it behind all records it has fetched ahead, for
+    /// which a slow task needs long.
     pub fn commit(&self, offsets: &SinkOffsets) -> Result<()> {
-        self.client()?
-            .commit(&offset_list(offsets)?, CommitMode::Async)
-            .map_err(|error| client_error(&error, "committing offsets"))
+        let client = self.client()?.clone();
+        let list = offset_list(offsets)?;
+        let offsets = offsets.clone();
+        let wake = self.wake.clone();
+        tokio::task::spawn_blocking(move || {
+            let result = client.commit(&list, CommitMode::Sync);
+            let result = result.map_err(|error| client_error(&error, "committing offsets"));
+            lock(&client.context().commits).push_back(CommitReport { offsets, result });
+            wake.notify_one();
+        });
+        Ok(())
     }
 
     /// Commits and waits for the broker's answer.
