@@ -21,3 +21,6 @@ mod route;
 mod server;
 
 pub use server::RestServer;
+
+#[cfg(test)]
+mod tests;

@@ -237,8 +237,7 @@ fn signatures(config: &WorkerConfig) -> Signatures {
 
 /// The server without sockets, for tests.
 #[cfg(test)]
-pub(super) fn attached(herder: Arc<dyn Herder>, validator: Arc<Validator>) -> Router {
-    let signatures = Signatures::Unsigned;
+pub(super) fn attached(herder: Arc<dyn Herder>, validator: Arc<Validator>, signatures: Signatures) -> Router {
     let resources = Resources {
         herder,
         validator,
