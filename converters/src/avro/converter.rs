@@ -395,7 +395,8 @@ impl Failures {
         }
     }
 
-    /// A registry's refusal is a mistake of the configuration or the data; its absence may pass.
+    /// A registry's refusal is a mistake of the configuration; that it does not answer in time may pass. A registry that is
+    /// not there fails the record, as in Java.
     fn registry(&self, error: RegistryError, action: &str) -> Error {
         if error.is_configuration() {
             let text = format!(
@@ -405,7 +406,7 @@ impl Failures {
             );
             return Error::wrap(ErrorKind::Config, text, error);
         }
-        let retriable = error.retriable;
+        let retriable = error.timed_out;
         let cause = Error::wrap(ErrorKind::Serialization, action, error);
         match retriable {
             true => Error::wrap(ErrorKind::Retriable, self.text.as_str(), cause),

@@ -227,12 +227,12 @@ impl Instance {
         let response = request
             .send()
             .await
-            .map_err(|error| RegistryError::unreachable(describe(&error)))?;
+            .map_err(|error| unanswered(&error))?;
         let status = response.status();
         let body = response
             .bytes()
             .await
-            .map_err(|error| RegistryError::unreachable(describe(&error)))?;
+            .map_err(|error| unanswered(&error))?;
         if !status.is_success() {
             let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_else(|_| Refusal {
                 error_code: 0,
@@ -298,14 +298,24 @@ fn failure(error: SRCError) -> RegistryError {
     let source = StdError::source(&error);
     let Some(status) = status else {
         let text = source.map_or_else(|| error.error.clone(), describe);
+        let transport = source.and_then(|source| source.downcast_ref::<reqwest_registry::Error>());
         return RegistryError {
             retriable: error.retriable,
+            timed_out: transport.is_some_and(reqwest_registry::Error::is_timeout),
             ..RegistryError::unreachable(text)
         };
     };
     match source.and_then(|source| source.downcast_ref::<RawError>()) {
         Some(raw) if raw.error_code > 0 => RegistryError::answered(status, raw.error_code, raw.message.clone()),
         _ => RegistryError::answered(status, 0, format!("HTTP status {status}")),
+    }
+}
+
+/// No answer, or half of one.
+fn unanswered(error: &reqwest_registry::Error) -> RegistryError {
+    RegistryError {
+        timed_out: error.is_timeout(),
+        ..RegistryError::unreachable(describe(error))
     }
 }
 

@@ -12,6 +12,8 @@ pub struct RegistryError {
     pub message: String,
     /// The same call may succeed later: no connection, a timeout, a failure of the server's.
     pub retriable: bool,
+    /// There was no answer in time, which Java's serialisers let the worker retry; other failures they do not.
+    pub timed_out: bool,
 }
 
 impl RegistryError {
@@ -21,6 +23,7 @@ impl RegistryError {
             code: 0,
             message: message.into(),
             retriable: true,
+            timed_out: false,
         }
     }
 
@@ -30,6 +33,7 @@ impl RegistryError {
             code: if code == 0 { u32::from(status) } else { code },
             message: message.into(),
             retriable: status >= 500 || status == 429 || status == 408,
+            timed_out: false,
         }
     }
 

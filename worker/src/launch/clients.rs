@@ -12,6 +12,17 @@ pub(super) fn millis(value: impl TryInto<u64>) -> Duration {
     Duration::from_millis(value.try_into().unwrap_or(0))
 }
 
+/// How long the start waits for a broker: `default.api.timeout.ms`, as the JVM worker's admin client.
+///
+/// # Errors
+/// If that is no number of milliseconds.
+pub(super) fn broker_timeout(worker: &WorkerConfig) -> Result<Duration> {
+    const KEY: &str = "default.api.timeout.ms";
+    let Some(text) = worker.props.get(KEY) else { return Ok(Duration::from_secs(60)) };
+    let parsed = text.trim().parse::<u32>().map(millis);
+    parsed.map_err(|_| Error::invalid_config(KEY, text, "Not a number of type INT"))
+}
+
 /// Admin client of the worker.
 pub(super) fn admin(worker: &WorkerConfig) -> Result<ClientConfig> {
     let client_id = format!("{}shared-admin", worker.client_id_base());

@@ -14,15 +14,11 @@ use crate::storage::topics::{InternalTopic, TopicAdmin};
 use crate::storage::{KafkaConfigStore, KafkaOffsetStore, KafkaStatusStore};
 use crate::validation::Validator;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use turnbuckle_api::{Error, Props};
 
 /// Wishes of connectors waiting for the herder.
 pub(super) const RUNTIME_EVENTS: usize = 64;
-
-/// How long the start waits for a broker, as the JVM worker's admin client does (`default.api.timeout.ms`).
-const BROKER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs a distributed worker until a signal.
 pub async fn distributed(props: Props) -> Result<(), Failure> {
@@ -35,7 +31,7 @@ pub async fn distributed(props: Props) -> Result<(), Failure> {
 
     let admin = TopicAdmin::new(&clients::admin(&config)?)?;
     let cluster_id = tokio::select! {
-        id = admin.cluster_id(BROKER_TIMEOUT) => id?,
+        id = admin.cluster_id(clients::broker_timeout(&config)?) => id?,
         () = shutdown.cancelled() => return Ok(()),
     };
     tracing::info!("Kafka cluster ID: {cluster_id}");

@@ -15,7 +15,6 @@ use crate::storage::{FileOffsetStore, MemoryConfigStore, OffsetStore};
 use crate::validation::Validator;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use turnbuckle_api::{Error, Props};
@@ -23,8 +22,6 @@ use turnbuckle_api::{Error, Props};
 /// Connector files of the command line.
 #[derive(Clone, Debug, Default)]
 pub struct StandaloneFiles(pub Vec<PathBuf>);
-
-const BROKER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs a standalone worker with its offsets file until a signal.
 pub async fn standalone(props: Props, files: StandaloneFiles) -> Result<(), Failure> {
@@ -51,7 +48,7 @@ pub async fn run_standalone(
     tracing::info!("Kafka Connect worker initializing; Kafka version: {}", turnbuckle_api::KAFKA_VERSION);
     let admin = TopicAdmin::new(&clients::admin(&config)?)?;
     let cluster_id = tokio::select! {
-        id = admin.cluster_id(BROKER_TIMEOUT) => id?,
+        id = admin.cluster_id(clients::broker_timeout(&config)?) => id?,
         () = shutdown.cancelled() => return Ok(()),
     };
     tracing::info!("Kafka cluster ID: {cluster_id}");
