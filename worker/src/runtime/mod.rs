@@ -136,7 +136,13 @@ impl Runtime {
         let class = config.get("connector.class").unwrap_or_default().trim();
         let made = self.plugins.connector(class).and_then(|plugin| {
             let instance = match plugin.kind {
-                PluginKind::Source { connector, .. } => Instance::Source(connector()),
+                PluginKind::Source { connector, .. } => {
+                    // Connect reads these keys when it makes the connector, not when it validates.
+                    if self.config.topic_creation_enable {
+                        source::topic_creation::Groups::from_props(&config)?;
+                    }
+                    Instance::Source(connector())
+                }
                 PluginKind::Sink { connector, .. } => Instance::Sink(connector()),
                 _ => return Err(Error::invalid_config("connector.class", class, "not a connector class")),
             };

@@ -6,7 +6,7 @@
 
 mod committer;
 mod sender;
-mod topic_creation;
+pub(super) mod topic_creation;
 mod tracker;
 
 use super::task::{Control, ControlReceiver, TaskStatusWriter};
