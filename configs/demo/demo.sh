@@ -48,10 +48,12 @@ while [ "$(arrived)" -lt "$rows" ]; do
     tail -n 20 worker.log
     exit 1
   fi
-  printf '\r     %6d of %d readings have arrived' "$(arrived)" "$rows"
+  # A terminal shows the progress in place; a log gets one line at the end.
+  if [ -t 1 ]; then printf '\r     %6d of %d readings have arrived' "$(arrived)" "$rows"; fi
   sleep 0.2
 done
-printf '\r     %6d of %d readings have arrived\n' "$(arrived)" "$rows"
+if [ -t 1 ]; then printf '\r'; fi
+printf '     %6d of %d readings have arrived\n' "$(arrived)" "$rows"
 
 say "4/4  What arrived (last three lines of arrived.txt):"
 tail -n 3 arrived.txt
