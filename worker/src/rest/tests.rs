@@ -1,223 +1,20 @@
 //! Requests through the whole server but the socket, with a herder that keeps connectors in memory.
 
+mod herder;
+
 use super::internal::Signatures;
 use super::server::{attached, router};
 use crate::config::OverridePolicy;
-use crate::herder::{
-    ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, Herder, HerderError, HerderResult,
-    RestartRequest, TargetState, TaskId, TaskInfo, TaskState, ValidateConfig,
-};
+use crate::herder::HerderError;
 use crate::plugins::Plugins;
 use crate::validation::{Validator, WorkerFacts};
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
+use herder::MemoryHerder;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tower::ServiceExt;
-use turnbuckle_api::{OffsetMap, Props};
-
-/// Connectors in memory; `error` is what every request but reads ends in.
-#[derive(Default)]
-struct MemoryHerder {
-    connectors: Mutex<BTreeMap<String, Props>>,
-    error: Option<HerderError>,
-}
-
-impl MemoryHerder {
-    fn failing(error: HerderError) -> Arc<Self> {
-        Arc::new(MemoryHerder {
-            error: Some(error),
-            ..MemoryHerder::default()
-        })
-    }
-
-    fn check(&self) -> HerderResult<()> {
-        self.error.clone().map_or(Ok(()), Err)
-    }
-
-    fn config(&self, name: &str, text: &str) -> HerderResult<Props> {
-        let found = self.connectors.lock().unwrap().get(name).cloned();
-        found.ok_or_else(|| HerderError::not_found(text.replace("{}", name)))
-    }
-
-    fn info(name: &str, config: Props) -> ConnectorInfo {
-        ConnectorInfo {
-            name: name.to_string(),
-            config,
-            tasks: vec![TaskId::new(name, 0)],
-            kind: ConnectorType::Source,
-        }
-    }
-
-    fn state(name: &str, state: &str) -> ConnectorStateInfo {
-        let (state, worker_id) = (state.to_string(), "w:1".to_string());
-        ConnectorStateInfo {
-            name: name.to_string(),
-            connector: ConnectorState {
-                state: state.clone(),
-                worker_id: worker_id.clone(),
-                version: None,
-                trace: None,
-            },
-            tasks: vec![TaskState {
-                id: 0,
-                state,
-                worker_id,
-                version: None,
-                trace: Some("at once".to_string()),
-            }],
-            kind: ConnectorType::Source,
-        }
-    }
-}
-
-#[async_trait]
-impl Herder for MemoryHerder {
-    fn kafka_cluster_id(&self) -> &str {
-        "cluster"
-    }
-
-    async fn ping(&self) -> HerderResult<()> {
-        Ok(())
-    }
-
-    fn is_ready(&self) -> bool {
-        true
-    }
-
-    async fn connectors(&self) -> HerderResult<Vec<String>> {
-        Ok(self.connectors.lock().unwrap().keys().cloned().collect())
-    }
-
-    async fn connector_info(&self, name: &str) -> HerderResult<ConnectorInfo> {
-        self.check()?;
-        Ok(Self::info(name, self.config(name, "Connector {} not found")?))
-    }
-
-    async fn connector_config(&self, name: &str) -> HerderResult<Props> {
-        self.config(name, "Connector {} not found")
-    }
-
-    async fn put_connector_config(
-        &self,
-        name: &str,
-        config: Props,
-        initial_state: Option<TargetState>,
-        allow_replace: bool,
-    ) -> HerderResult<Created<ConnectorInfo>> {
-        self.check()?;
-        let mut config = config;
-        if let Some(state) = initial_state {
-            config.insert("state in this test", state.name());
-        }
-        let replaced = self.connectors.lock().unwrap().insert(name.to_string(), config.clone());
-        if replaced.is_some() && !allow_replace {
-            return Err(HerderError::conflict(format!("Connector {name} already exists")));
-        }
-        Ok(Created {
-            created: replaced.is_none(),
-            value: Self::info(name, config),
-        })
-    }
-
-    async fn patch_connector_config(
-        &self,
-        name: &str,
-        patch: Props,
-        validate: Arc<dyn ValidateConfig>,
-    ) -> HerderResult<Created<ConnectorInfo>> {
-        self.check()?;
-        let mut config = self.config(name, "Connector {} not found")?;
-        for (key, value) in patch.iter() {
-            match value {
-                Some(value) => config.insert(key, value),
-                None => {
-                    config.remove(key);
-                }
-            }
-        }
-        validate.validate(&config).await?;
-        self.put_connector_config(name, config, None, true).await
-    }
-
-    async fn delete_connector(&self, name: &str) -> HerderResult<()> {
-        self.check()?;
-        self.config(name, "Connector {} not found")?;
-        self.connectors.lock().unwrap().remove(name);
-        Ok(())
-    }
-
-    async fn connector_status(&self, name: &str) -> HerderResult<ConnectorStateInfo> {
-        self.config(name, "No status found for connector {}")?;
-        Ok(Self::state(name, "RUNNING"))
-    }
-
-    async fn task_status(&self, task: &TaskId) -> HerderResult<TaskState> {
-        self.config(&task.connector, &format!("No status found for task {task}"))?;
-        Ok(Self::state(&task.connector, "RUNNING").tasks.remove(0))
-    }
-
-    async fn task_infos(&self, name: &str) -> HerderResult<Vec<TaskInfo>> {
-        let config = self.config(name, "Connector {} not found")?;
-        Ok(vec![TaskInfo {
-            id: TaskId::new(name, 0),
-            config,
-        }])
-    }
-
-    async fn restart_task(&self, task: &TaskId) -> HerderResult<()> {
-        self.check()?;
-        self.config(&task.connector, "Unknown connector: {}").map(|_| ())
-    }
-
-    async fn restart_connector(&self, name: &str) -> HerderResult<()> {
-        self.check()?;
-        self.config(name, "Unknown connector: {}").map(|_| ())
-    }
-
-    async fn restart_connector_and_tasks(&self, request: RestartRequest) -> HerderResult<ConnectorStateInfo> {
-        self.check()?;
-        Ok(Self::state(
-            &request.connector,
-            if request.only_failed { "RUNNING" } else { "RESTARTING" },
-        ))
-    }
-
-    async fn set_target_state(&self, name: &str, _state: TargetState) -> HerderResult<()> {
-        self.config(name, "Unknown connector {}").map(|_| ())
-    }
-
-    async fn stop_connector(&self, name: &str) -> HerderResult<()> {
-        self.check()?;
-        self.config(name, "Unknown connector {}").map(|_| ())
-    }
-
-    async fn active_topics(&self, _name: &str) -> HerderResult<Vec<String>> {
-        Ok(vec!["t".to_string()])
-    }
-
-    async fn reset_active_topics(&self, _name: &str) -> HerderResult<()> {
-        Err(HerderError::Status {
-            status: 403,
-            message: Some("Topic tracking reset is disabled.".to_string()),
-        })
-    }
-
-    async fn connector_offsets(&self, name: &str) -> HerderResult<Vec<(OffsetMap, Option<OffsetMap>)>> {
-        self.config(name, "Connector {} not found")?;
-        Ok(vec![(
-            OffsetMap::new().with("filename", "/a"),
-            Some(OffsetMap::new().with("position", 30i64)),
-        )])
-    }
-
-    async fn put_task_configs(&self, _name: &str, _configs: Vec<Props>) -> HerderResult<()> {
-        self.check()
-    }
-}
 
 fn validator() -> Arc<Validator> {
     let string = "org.apache.kafka.connect.storage.StringConverter".to_string();
@@ -278,7 +75,9 @@ async fn send(server: &Router, method: &str, path: &str, headers: &[(&str, &str)
     Reply { status, headers, body }
 }
 
-const JSON: &[(&str, &str)] = &[("Content-Type", "application/json")];
+type RequestHeaders = &'static [(&'static str, &'static str)];
+
+const JSON: RequestHeaders = &[("Content-Type", "application/json")];
 
 async fn send_json(server: &Router, method: &str, path: &str, body: Value) -> Reply {
     send(server, method, path, JSON, &body.to_string()).await
@@ -293,8 +92,17 @@ async fn requests_are_judged_before_a_handler_runs() {
     let server = server(Arc::default());
     let json = Some("application/json");
     let html = Some("text/html;charset=iso-8859-1");
-    let text: &[(&str, &str)] = &[("Content-Type", "text/plain")];
-    let cases: [(&str, &str, &[(&str, &str)], u16, Option<&str>, &str); 24] = [
+    let text: RequestHeaders = &[("Content-Type", "text/plain")];
+    // Method, path and headers; status, content type and message.
+    type Case = (
+        &'static str,
+        &'static str,
+        RequestHeaders,
+        u16,
+        Option<&'static str>,
+        &'static str,
+    );
+    let cases: [Case; 24] = [
         ("GET", "/", &[], 200, json, ""),
         ("HEAD", "/health/", &[], 200, json, ""),
         ("POST", "/", JSON, 405, None, "HTTP 405 Method Not Allowed"),
@@ -699,32 +507,33 @@ async fn requests_of_other_workers_need_a_signature() {
         keys: None,
     };
     let server = attached(Arc::<MemoryHerder>::default(), validator(), signed);
-    let (signature, algorithm) = ("X-Connect-Authorization", "X-Connect-Request-Signature-Algorithm");
-    let cases: [(&[(&str, &str)], u16, &str); 5] = [
+    const SIGNATURE: &str = "X-Connect-Authorization";
+    const ALGORITHM: &str = "X-Connect-Request-Signature-Algorithm";
+    let cases: [(RequestHeaders, u16, &str); 5] = [
         (
-            &[(signature, "AAAA")],
+            &[(SIGNATURE, "AAAA")],
             400,
             "Internal request missing required signature",
         ),
         (
-            &[(signature, "AAAA"), (algorithm, "Nonsense")],
+            &[(SIGNATURE, "AAAA"), (ALGORITHM, "Nonsense")],
             400,
             "Algorithm Nonsense not available",
         ),
         (
-            &[(signature, "*no*"), (algorithm, "HmacSHA256")],
+            &[(SIGNATURE, "*no*"), (ALGORITHM, "HmacSHA256")],
             400,
             "Illegal base64 character 2a",
         ),
         (
-            &[(signature, "AAAA"), (algorithm, "HmacMD5")],
+            &[(SIGNATURE, "AAAA"), (ALGORITHM, "HmacMD5")],
             400,
             "This worker does not support the 'HmacMD5' key signing algorithm used by other workers. This worker is currently \
              configured to use: [HmacSHA256]. Check that all workers' configuration files permit the same set of signature \
              algorithms, and correct any misconfigured worker and restart it.",
         ),
         (
-            &[(signature, "AAAA"), (algorithm, "HmacSHA256")],
+            &[(SIGNATURE, "AAAA"), (ALGORITHM, "HmacSHA256")],
             503,
             "This worker is still starting up and has not been able to read a session key from the config topic yet",
         ),

@@ -549,7 +549,7 @@ async fn a_version_that_is_not_there_leaves_only_framework_keys() {
         );
         assert_eq!((infos.configs.len(), infos.error_count, infos.groups.len()), (19, 2, 4));
         for key in ["connector.class", "connector.plugin.version"] {
-            assert_eq!(value(&infos, key).errors, [error.clone()], "{key}");
+            assert_eq!(value(&infos, key).errors, [error.as_str()], "{key}");
         }
         assert_eq!(value(&infos, "key.converter").value, None);
         assert!(!value(&infos, "key.converter.plugin.version").visible);
