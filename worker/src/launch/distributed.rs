@@ -1,7 +1,7 @@
 //! A distributed worker.
 
 use super::clients::{self, millis};
-use super::{Failure, shutdown_on_signal};
+use super::{Failure, shutdown_on_signal, unsupported};
 use crate::config::worker::{ConnectProtocol, DistributedSettings};
 use crate::config::{Mode, WorkerConfig};
 use crate::group::{self, GroupConfig};
@@ -24,6 +24,7 @@ pub(super) const RUNTIME_EVENTS: usize = 64;
 pub async fn distributed(props: Props) -> Result<(), Failure> {
     let config = WorkerConfig::from_props(Mode::Distributed, props)?;
     let settings = config.distributed().ok_or_else(|| Error::config("not a distributed worker's properties"))?;
+    unsupported::check(&config)?;
     let shutdown = shutdown_on_signal()?;
     let rest = RestServer::bind(&config).await?;
     let worker_id = rest.worker_id().to_string();

@@ -8,6 +8,7 @@ mod clients;
 pub mod connector_file;
 mod distributed;
 mod standalone;
+mod unsupported;
 
 pub use distributed::distributed;
 pub use standalone::{StandaloneFiles, run_standalone, standalone};

@@ -3,7 +3,7 @@
 use super::clients;
 use super::connector_file::{self, ConnectorFile};
 use super::distributed::{RUNTIME_EVENTS, herder_settings, runtime_config};
-use super::{Failure, shutdown_on_signal};
+use super::{Failure, shutdown_on_signal, unsupported};
 use crate::config::{Mode, WorkerConfig};
 use crate::herder::{self, Herder, HerderError, HerderHandle, HerderParts, ValidateConfig};
 use crate::plugins::Plugins;
@@ -42,6 +42,7 @@ pub async fn run_standalone(
         Some(given) => given,
         None => Arc::new(FileOffsetStore::open(Path::new(&settings.offset_storage_file))?),
     };
+    unsupported::check(&config)?;
     let shutdown = shutdown_on_signal()?;
     let rest = RestServer::bind(&config).await?;
     let worker_id = rest.worker_id().to_string();

@@ -135,6 +135,7 @@ impl Runtime {
     fn make_connector(&self, name: &str, config: Props) -> (ConnectorHandle, Result<()>) {
         let class = config.get("connector.class").unwrap_or_default().trim();
         let made = self.plugins.connector(class).and_then(|plugin| {
+            self.refuse_unsupported(&config)?;
             let instance = match plugin.kind {
                 PluginKind::Source { connector, .. } => {
                     // Connect reads these keys when it makes the connector, not when it validates.
@@ -169,6 +170,25 @@ impl Runtime {
                 (ConnectorHandle::without_instance(config), Err(error))
             }
         }
+    }
+
+    /// Settings whose neglect would lose positions or hand a placeholder to a server as a password.
+    fn refuse_unsupported(&self, config: &Props) -> Result<()> {
+        if let Some(topic) = config.get("offsets.storage.topic") {
+            let detail = "offsets topics of single connectors are not available in this version; remove the key to use the \
+                          worker's offsets topic";
+            return Err(Error::invalid_config("offsets.storage.topic", topic, detail));
+        }
+        let providers = self.config.worker_props.get("config.providers").unwrap_or_default();
+        for provider in providers.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let placeholder = format!("${{{provider}:");
+            let used = config.iter().find(|(_, value)| value.is_some_and(|value| value.contains(&placeholder)));
+            if let Some((key, value)) = used {
+                let detail = "config providers are not available in this version; give the value itself";
+                return Err(Error::invalid_config(key, value.unwrap_or_default(), detail));
+            }
+        }
+        Ok(())
     }
 
     /// Stops instances, all at once; one that takes longer than five seconds is given up.

@@ -1,0 +1,31 @@
+//! Worker settings that this version can't honour: refused where going on would break a promise, else named in the log.
+
+use crate::config::WorkerConfig;
+use crate::config::worker::ExactlyOnceSupport;
+use turnbuckle_api::{Error, Result};
+
+/// # Errors
+/// If the worker must not run with these settings.
+pub(super) fn check(config: &WorkerConfig) -> Result<()> {
+    if let Some(settings) = config.distributed()
+        && settings.exactly_once_source_support != ExactlyOnceSupport::Disabled
+    {
+        let given = config.props.get("exactly.once.source.support").unwrap_or_default();
+        let detail = "exactly-once sources are not available in this version; set it to disabled for at-least-once delivery";
+        return Err(Error::invalid_config("exactly.once.source.support", given, detail));
+    }
+    if !config.common.config_providers.is_empty() {
+        tracing::warn!(
+            "config.providers={}: config providers are not available in this version; connectors that use their \
+             placeholders will fail to start",
+            config.common.config_providers.join(",")
+        );
+    }
+    if config.common.plugin_path.is_some() {
+        tracing::info!("plugin.path is not used: all plugins are built in (see `turnbuckle plugins`)");
+    }
+    if config.common.metric_reporters.iter().any(|class| !class.ends_with("JmxReporter")) {
+        tracing::warn!("metric.reporters is not used: reporters are Java classes");
+    }
+    Ok(())
+}
