@@ -73,7 +73,7 @@ async fn carry_out_of_mariadb(mode: &str, columns: Value) {
         "connection.url": database.jdbc_url().replace("jdbc:mysql:", "jdbc:mariadb:"),
         "connection.user": database.user(), "connection.password": database.password(),
         "catalog.pattern": database.name(), "table.whitelist": "events", "topic.prefix": prefix, "mode": mode,
-        "value.converter.schemas.enable": "false", "batch.max.rows": "500",
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false", "batch.max.rows": "500",
         // A query reads a part, so that the flow lasts some seconds on any machine.
         "query.suffix": "LIMIT 10000", "poll.interval.ms": "250",
     });

@@ -1,5 +1,7 @@
 //! Members of the `connect` group against a real broker: they share the work, take it over, and give it back.
 
+#![allow(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

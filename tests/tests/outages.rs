@@ -237,7 +237,9 @@ async fn tasks_outlive_a_restart_of_their_database() {
         "connector.class": JDBC_SINK, "tasks.max": "1", "topics": format!("{prefix}events"),
         "connection.url": database.jdbc_url(), "connection.user": "postgres", "connection.password": "p",
         "table.name.format": "copies", "auto.create": "true", "insert.mode": "upsert", "pk.mode": "record_value",
-        "pk.fields": "id", "max.retries": "100", "retry.backoff.ms": "200", "connection.attempts": "1"});
+        "pk.fields": "id", "max.retries": "10", "retry.backoff.ms": "200",
+        // As in Java: what breaks a write is retried, who cannot connect after these attempts fails.
+        "connection.attempts": "100", "connection.backoff.ms": "200"});
     worker.rest.put_config(&source, &source_config).await;
     worker.rest.put_config(&sink, &sink_config).await;
     let copies = "SELECT count(*) FROM copies WHERE name = 'event ' || id";
@@ -245,23 +247,26 @@ async fn tasks_outlive_a_restart_of_their_database() {
 
     let schema = json!({"type": "struct", "name": "events", "optional": false, "fields": [
         {"type": "int64", "optional": false, "field": "id"}, {"type": "string", "optional": true, "field": "name"}]});
+    const ATTEMPT: &str = "unable to connect to the database; will try again";
     for round in 1..=2_u64 {
+        let seen = worker.process.log().matches(ATTEMPT).count();
         servers.kill(&["postgres"]).await;
         // A record for the sink while its database is away: it must be held, and tried again.
         let id = 1_000_000 + round;
         let record = json!({"schema": schema, "payload": {"id": id, "name": format!("event {id}")}});
-        let seen = worker.process.log().matches("RetriableException from SinkTask").count();
         Kafka::shared()
             .produce(&format!("{prefix}events"), vec![Row::json(&record)])
             .await;
-        wait_for("two attempts of the sink", PATIENCE, async || {
-            match worker.process.log().matches("RetriableException from SinkTask").count() - seen {
-                attempts if attempts >= 2 => Ok(()),
+        wait_for("attempts of both tasks to connect", PATIENCE, async || {
+            match worker.process.log().matches(ATTEMPT).count() - seen {
+                attempts if attempts >= 8 => Ok(()),
                 attempts => Err(format!("{attempts}\n{}", worker.process.log_tail(10))),
             }
         })
         .await;
-        assert_not_failed(&worker, &sink).await;
+        for name in [&source, &sink] {
+            assert_not_failed(&worker, name).await;
+        }
         servers.again(&["postgres"]).await;
         wait_value(&database, copies, 500 * round + round).await;
         insert(500 * round + 1, 500 * round + 500).await;

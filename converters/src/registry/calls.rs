@@ -224,15 +224,9 @@ impl Instance {
             Authorization::Basic(name, password) => request.basic_auth(name, Some(password.reveal())),
             Authorization::Bearer(token) => request.bearer_auth(token.reveal()),
         };
-        let response = request
-            .send()
-            .await
-            .map_err(|error| unanswered(&error))?;
+        let response = request.send().await.map_err(|error| unanswered(&error))?;
         let status = response.status();
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| unanswered(&error))?;
+        let body = response.bytes().await.map_err(|error| unanswered(&error))?;
         if !status.is_success() {
             let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_else(|_| Refusal {
                 error_code: 0,

@@ -16,7 +16,11 @@ use turnbuckle_api::{Error, Result};
 pub(super) fn start(filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Error::config(format!("--log {filter:?} is not a list of levels: {error}")))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).event_format(Line).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .event_format(Line)
+        .init();
     Ok(())
 }
 
@@ -34,7 +38,10 @@ where
         write!(out, "] {} ", metadata.level())?;
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
-            if let Some(fields) = extensions.get::<FormattedFields<N>>().filter(|fields| !fields.is_empty()) {
+            if let Some(fields) = extensions
+                .get::<FormattedFields<N>>()
+                .filter(|fields| !fields.is_empty())
+            {
                 write!(out, "[{fields}] ")?;
             }
         }

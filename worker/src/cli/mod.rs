@@ -18,7 +18,13 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
     /// What to log: error, warn, info, debug, trace, or per module as in "info,turnbuckle::group=debug".
-    #[arg(long, global = true, env = "TURNBUCKLE_LOG", default_value = "info", value_name = "LEVEL")]
+    #[arg(
+        long,
+        global = true,
+        env = "TURNBUCKLE_LOG",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
     log: String,
 }
 

@@ -20,7 +20,12 @@ pub(super) fn print(wanted: Option<&str>) -> Result<(), Failure> {
     let plugins = Plugins::builtin();
     let Some(wanted) = wanted else {
         for plugin in plugins.all() {
-            println!("{:<17} {:<8} {}", kind(plugin), plugin.version.unwrap_or("-"), plugin.class);
+            println!(
+                "{:<17} {:<8} {}",
+                kind(plugin),
+                plugin.version.unwrap_or("-"),
+                plugin.class
+            );
         }
         return Ok(());
     };
@@ -31,7 +36,12 @@ pub(super) fn print(wanted: Option<&str>) -> Result<(), Failure> {
             None => "required".to_string(),
             Some(_) => format!("default {}", key.default_text().unwrap_or_else(|| "null".to_string())),
         };
-        println!("\n{} ({}, {default}, {})", key.name, key.kind.name(), key.importance.name().to_lowercase());
+        println!(
+            "\n{} ({}, {default}, {})",
+            key.name,
+            key.kind.name(),
+            key.importance.name().to_lowercase()
+        );
         for line in key.documentation.lines() {
             println!("    {line}");
         }

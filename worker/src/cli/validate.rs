@@ -17,23 +17,34 @@ pub(super) async fn print(connector: &Path, worker: Option<&Path>) -> Result<(),
             .with("value.converter", "org.apache.kafka.connect.json.JsonConverter")
             .with("offset.storage.file.filename", "unused"),
     };
-    let mode = if props.contains_key("group.id") { Mode::Distributed } else { Mode::Standalone };
+    let mode = if props.contains_key("group.id") {
+        Mode::Distributed
+    } else {
+        Mode::Standalone
+    };
     let config = WorkerConfig::from_props(mode, props)?;
     let file = connector_file::read(connector)?;
     let validator = Validator::new(Arc::new(Plugins::builtin()), &config);
-    let infos = validator
-        .validate(&file.config)
-        .await
-        .map_err(|error| Failure { code: 1, error: Error::config(error.to_string()) })?;
+    let infos = validator.validate(&file.config).await.map_err(|error| Failure {
+        code: 1,
+        error: Error::config(error.to_string()),
+    })?;
     for info in &infos.configs {
         for error in info.value.iter().flat_map(|value| &value.errors) {
             println!("{error}");
         }
     }
     if infos.error_count == 0 {
-        println!("{}: the configuration of connector {} is valid", connector.display(), file.name);
+        println!(
+            "{}: the configuration of connector {} is valid",
+            connector.display(),
+            file.name
+        );
         return Ok(());
     }
     let text = format!("{} has {} error(s)", connector.display(), infos.error_count);
-    Err(Failure { code: 1, error: Error::config(text) })
+    Err(Failure {
+        code: 1,
+        error: Error::config(text),
+    })
 }

@@ -48,10 +48,18 @@ pub struct HerderParts {
 
 /// Ends of work that the herder started aside.
 pub(super) enum Internal {
-    ConnectorStarted { name: String, started: Result<(), Error> },
-    TaskConfigs { name: String, configs: Result<Vec<Props>, Error> },
+    ConnectorStarted {
+        name: String,
+        started: Result<(), Error>,
+    },
+    TaskConfigs {
+        name: String,
+        configs: Result<Vec<Props>, Error>,
+    },
     /// Compute task configurations again after a failure.
-    RetryTaskConfigs { name: String },
+    RetryTaskConfigs {
+        name: String,
+    },
 }
 
 /// Why the herder ended.
@@ -182,7 +190,10 @@ impl Actor {
         tracing::info!("Herder stopping");
         let connectors = self.runtime.running_connectors();
         let tasks = self.runtime.running_tasks();
-        tokio::join!(self.runtime.stop_tasks(&tasks), self.runtime.stop_connectors(&connectors));
+        tokio::join!(
+            self.runtime.stop_tasks(&tasks),
+            self.runtime.stop_connectors(&connectors)
+        );
         if let Some(group) = &self.group {
             group.leave("the worker is shutting down").await;
         }
@@ -198,7 +209,9 @@ impl Actor {
     /// Err says who leads.
     pub(super) fn must_lead(&self) -> Result<(), HerderError> {
         match &self.group {
-            Some(group) if !group.is_leader() => Err(HerderError::NotHere { url: group.leader_url() }),
+            Some(group) if !group.is_leader() => Err(HerderError::NotHere {
+                url: group.leader_url(),
+            }),
             _ => Ok(()),
         }
     }

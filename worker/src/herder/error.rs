@@ -18,19 +18,31 @@ pub enum HerderError {
 
 impl HerderError {
     pub fn bad_request(message: impl Into<String>) -> Self {
-        HerderError::Status { status: 400, message: Some(message.into()) }
+        HerderError::Status {
+            status: 400,
+            message: Some(message.into()),
+        }
     }
 
     pub fn not_found(message: impl Into<String>) -> Self {
-        HerderError::Status { status: 404, message: Some(message.into()) }
+        HerderError::Status {
+            status: 404,
+            message: Some(message.into()),
+        }
     }
 
     pub fn conflict(message: impl Into<String>) -> Self {
-        HerderError::Status { status: 409, message: Some(message.into()) }
+        HerderError::Status {
+            status: 409,
+            message: Some(message.into()),
+        }
     }
 
     pub fn internal(message: impl Into<String>) -> Self {
-        HerderError::Status { status: 500, message: Some(message.into()) }
+        HerderError::Status {
+            status: 500,
+            message: Some(message.into()),
+        }
     }
 }
 
@@ -44,7 +56,9 @@ impl fmt::Display for HerderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HerderError::Status { status, message } => write!(f, "{status}: {}", message.as_deref().unwrap_or("null")),
-            HerderError::NotHere { url } => write!(f, "not on this worker, but {}", url.as_deref().unwrap_or("unknown")),
+            HerderError::NotHere { url } => {
+                write!(f, "not on this worker, but {}", url.as_deref().unwrap_or("unknown"))
+            }
             HerderError::RebalanceNeeded => f.write_str("Request cannot be completed because a rebalance is expected"),
             HerderError::Failed(error) => write!(f, "{error}"),
         }

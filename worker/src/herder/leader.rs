@@ -18,7 +18,9 @@ pub const ALGORITHM_HEADER: &str = "X-Connect-Request-Signature-Algorithm";
 /// # Errors
 /// If the key is not base64.
 pub fn sign(key: &str, body: &[u8]) -> Result<String> {
-    let key = STANDARD.decode(key).map_err(|error| Error::connect(format!("the session key is not base64: {error}")))?;
+    let key = STANDARD
+        .decode(key)
+        .map_err(|error| Error::connect(format!("the session key is not base64: {error}")))?;
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| Error::connect(error.to_string()))?;
     mac.update(body);
     Ok(STANDARD.encode(mac.finalize().into_bytes()))
@@ -27,7 +29,9 @@ pub fn sign(key: &str, body: &[u8]) -> Result<String> {
 /// Checks a signature in constant time.
 pub fn verify(key: &str, body: &[u8], signature: &[u8]) -> bool {
     let Ok(key) = STANDARD.decode(key) else { return false };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { return false };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else {
+        return false;
+    };
     mac.update(body);
     mac.verify_slice(signature).is_ok()
 }
@@ -56,9 +60,13 @@ async fn send(leader: &str, name: &str, configs: &[Props], key: Option<&str>) ->
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().extend(["connectors", name, "tasks"]);
     }
-    let mut request = reqwest::Client::new().post(url).header("Content-Type", "application/json");
+    let mut request = reqwest::Client::new()
+        .post(url)
+        .header("Content-Type", "application/json");
     if let Some(key) = key {
-        request = request.header(SIGNATURE_HEADER, sign(key, &body)?).header(ALGORITHM_HEADER, "HmacSHA256");
+        request = request
+            .header(SIGNATURE_HEADER, sign(key, &body)?)
+            .header(ALGORITHM_HEADER, "HmacSHA256");
     }
     let answer = request.body(body).send().await.map_err(failed)?;
     let status = answer.status();

@@ -17,8 +17,8 @@ pub use actor::{Ended, HerderParts, HerderSettings, start};
 pub use error::HerderError;
 pub use request::HerderHandle;
 pub use types::{
-    ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, RestartRequest, TargetState, TaskId, TaskInfo,
-    TaskState,
+    ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, RestartRequest, TargetState, TaskId,
+    TaskInfo, TaskState,
 };
 
 use async_trait::async_trait;

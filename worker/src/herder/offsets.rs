@@ -23,7 +23,9 @@ impl Actor {
             let answer = match runtime.connector_kind(&config) {
                 ConnectorType::Sink => runtime.sink_offsets(&name, &config).await.map_err(|error| {
                     tracing::error!(connector = name, %error, "its consumer group's offsets can't be read");
-                    HerderError::internal(format!("Failed to retrieve consumer group offsets for sink connector {name}"))
+                    HerderError::internal(format!(
+                        "Failed to retrieve consumer group offsets for sink connector {name}"
+                    ))
                 }),
                 _ => source_offsets(&offsets, &name).await,
             };

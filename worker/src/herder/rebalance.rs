@@ -16,17 +16,26 @@ impl Actor {
         match event {
             GroupEvent::Prepare { reply } => {
                 self.state = self.store.snapshot();
-                let state = MemberState { config_offset: self.state.offset.0 };
+                let state = MemberState {
+                    config_offset: self.state.offset.0,
+                };
                 // Nobody waiting means that the round was given up; the next one asks again.
                 let _ = reply.send(state);
             }
-            GroupEvent::ClusterView { min_config_offset, reply } => {
+            GroupEvent::ClusterView {
+                min_config_offset,
+                reply,
+            } => {
                 if self.state.offset.0 < min_config_offset {
                     self.state = self.store.snapshot();
                 }
                 let _ = reply.send(self.cluster_view());
             }
-            GroupEvent::Revoked { assignment, cause, reply } => {
+            GroupEvent::Revoked {
+                assignment,
+                cause,
+                reply,
+            } => {
                 tracing::info!(?cause, ?assignment, "the assignment is revoked");
                 self.stop_work(&assignment).await;
                 self.assignment = Assignment::default();
@@ -34,7 +43,9 @@ impl Actor {
             }
             GroupEvent::Assigned(rebalance) => self.on_assigned(*rebalance).await,
             GroupEvent::Failed(error) => {
-                return Err(Error::connect(format!("The worker can't be a member of its group: {error}")));
+                return Err(Error::connect(format!(
+                    "The worker can't be a member of its group: {error}"
+                )));
             }
         }
         Ok(())
@@ -42,9 +53,15 @@ impl Actor {
 
     fn cluster_view(&self) -> ClusterView {
         let tasks_of = |name: &str| self.state.tasks(name).iter().map(|task| task.task).collect();
-        let connectors: BTreeMap<String, Vec<u32>> =
-            self.state.connectors().map(|name| (name.to_string(), tasks_of(name))).collect();
-        ClusterView { config_offset: self.state.offset.0, connectors }
+        let connectors: BTreeMap<String, Vec<u32>> = self
+            .state
+            .connectors()
+            .map(|name| (name.to_string(), tasks_of(name)))
+            .collect();
+        ClusterView {
+            config_offset: self.state.offset.0,
+            connectors,
+        }
     }
 
     async fn on_assigned(&mut self, rebalance: Rebalance) {
@@ -105,7 +122,10 @@ impl Actor {
             let count = self.state.task_count(&name);
             for status in self.statuses.tasks(&name) {
                 if status.task.task >= count {
-                    self.statuses.put_task(TaskStatus { state: Lifecycle::Destroyed, ..status });
+                    self.statuses.put_task(TaskStatus {
+                        state: Lifecycle::Destroyed,
+                        ..status
+                    });
                 }
             }
         }
@@ -114,10 +134,16 @@ impl Actor {
     /// Tombstones for all tasks, then for the connector.
     pub(super) fn forget_status(&self, connector: &str) {
         for status in self.statuses.tasks(connector) {
-            self.statuses.put_task(TaskStatus { state: Lifecycle::Destroyed, ..status });
+            self.statuses.put_task(TaskStatus {
+                state: Lifecycle::Destroyed,
+                ..status
+            });
         }
         if let Some(status) = self.statuses.connector(connector) {
-            self.statuses.put_connector(ConnectorStatus { state: Lifecycle::Destroyed, ..status });
+            self.statuses.put_connector(ConnectorStatus {
+                state: Lifecycle::Destroyed,
+                ..status
+            });
         }
     }
 
@@ -130,8 +156,10 @@ impl Actor {
         }
         tracing::debug!("writing a new session key to the config topic");
         // Two random UUIDs hold 244 random bits of the 256 that the algorithm's key has room for.
-        let bytes: Vec<u8> =
-            [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].into_iter().flatten().collect();
+        let bytes: Vec<u8> = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()]
+            .into_iter()
+            .flatten()
+            .collect();
         let key = SessionKey {
             key: base64::engine::general_purpose::STANDARD.encode(bytes),
             algorithm: "HmacSHA256".to_string(),
@@ -145,7 +173,9 @@ impl Actor {
 
     fn session_key_is_fresh(&self) -> bool {
         let snapshot = self.store.snapshot();
-        let Some(key) = snapshot.session_key() else { return false };
+        let Some(key) = snapshot.session_key() else {
+            return false;
+        };
         let age = now_millis().saturating_sub(key.created);
         let ttl = i64::try_from(self.settings.session_key_ttl.as_millis()).unwrap_or(i64::MAX);
         age < ttl && key.algorithm == "HmacSHA256"

@@ -88,7 +88,8 @@ impl Herder for HerderHandle {
     }
 
     async fn connector_config(&self, name: &str) -> HerderResult<Props> {
-        self.ask(|reply| Request::ConnectorConfig(name.to_string(), reply)).await
+        self.ask(|reply| Request::ConnectorConfig(name.to_string(), reply))
+            .await
     }
 
     async fn put_connector_config(
@@ -98,7 +99,12 @@ impl Herder for HerderHandle {
         initial_state: Option<TargetState>,
         allow_replace: bool,
     ) -> HerderResult<Created<ConnectorInfo>> {
-        let put = PutConfig { name: name.to_string(), config, initial_state, allow_replace };
+        let put = PutConfig {
+            name: name.to_string(),
+            config,
+            initial_state,
+            allow_replace,
+        };
         self.ask(|reply| Request::Put(put, reply)).await
     }
 
@@ -108,7 +114,8 @@ impl Herder for HerderHandle {
         patch: Props,
         validate: Arc<dyn ValidateConfig>,
     ) -> HerderResult<Created<ConnectorInfo>> {
-        self.ask(|reply| Request::Patch(name.to_string(), patch, validate, reply)).await
+        self.ask(|reply| Request::Patch(name.to_string(), patch, validate, reply))
+            .await
     }
 
     async fn delete_connector(&self, name: &str) -> HerderResult<()> {
@@ -132,7 +139,8 @@ impl Herder for HerderHandle {
     }
 
     async fn restart_connector(&self, name: &str) -> HerderResult<()> {
-        self.ask(|reply| Request::RestartConnector(name.to_string(), reply)).await
+        self.ask(|reply| Request::RestartConnector(name.to_string(), reply))
+            .await
     }
 
     async fn restart_connector_and_tasks(&self, request: RestartRequest) -> HerderResult<ConnectorStateInfo> {
@@ -140,7 +148,8 @@ impl Herder for HerderHandle {
     }
 
     async fn set_target_state(&self, name: &str, state: TargetState) -> HerderResult<()> {
-        self.ask(|reply| Request::SetTarget(name.to_string(), state, reply)).await
+        self.ask(|reply| Request::SetTarget(name.to_string(), state, reply))
+            .await
     }
 
     async fn stop_connector(&self, name: &str) -> HerderResult<()> {
@@ -160,6 +169,7 @@ impl Herder for HerderHandle {
     }
 
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()> {
-        self.ask(|reply| Request::PutTasks(name.to_string(), configs, reply)).await
+        self.ask(|reply| Request::PutTasks(name.to_string(), configs, reply))
+            .await
     }
 }

@@ -52,18 +52,32 @@ impl Actor {
 
     fn connector_config(&mut self, name: &str) -> HerderResult<Props> {
         self.known_connector(name)?;
-        Ok(self.state.connector_config(name).map(|config| config.as_ref().clone()).unwrap_or_default())
+        Ok(self
+            .state
+            .connector_config(name)
+            .map(|config| config.as_ref().clone())
+            .unwrap_or_default())
     }
 
     fn connector_info(&mut self, name: &str) -> HerderResult<ConnectorInfo> {
         let config = self.connector_config(name)?;
         let kind = connector_type(&self.plugins, &config);
-        Ok(ConnectorInfo { name: name.to_string(), config, tasks: self.state.tasks(name), kind })
+        Ok(ConnectorInfo {
+            name: name.to_string(),
+            config,
+            tasks: self.state.tasks(name),
+            kind,
+        })
     }
 
     async fn put_config(&mut self, put: PutConfig) -> HerderResult<Created<ConnectorInfo>> {
         self.must_lead()?;
-        let PutConfig { name, config, initial_state, allow_replace } = put;
+        let PutConfig {
+            name,
+            config,
+            initial_state,
+            allow_replace,
+        } = put;
         self.state = self.store.snapshot();
         let exists = self.state.contains(&name);
         if exists && !allow_replace {
@@ -77,17 +91,38 @@ impl Actor {
         }
         let (key, value) = record::connector(&name, &config);
         records.push((key, Some(value)));
-        tracing::info!(connector = name, "{} a connector's configuration", if exists { "replacing" } else { "storing" });
-        self.write(records, "Error writing connector configuration to Kafka").await?;
+        tracing::info!(
+            connector = name,
+            "{} a connector's configuration",
+            if exists { "replacing" } else { "storing" }
+        );
+        self.write(records, "Error writing connector configuration to Kafka")
+            .await?;
         let kind = connector_type(&self.plugins, &config);
         if !self.is_standalone() {
-            let value = ConnectorInfo { name, config, tasks: tasks_before, kind };
-            return Ok(Created { created: !exists, value });
+            let value = ConnectorInfo {
+                name,
+                config,
+                tasks: tasks_before,
+                kind,
+            };
+            return Ok(Created {
+                created: !exists,
+                value,
+            });
         }
         // A standalone worker answers when the connector runs, with its tasks.
         self.start_and_wait(&name).await?;
-        let value = ConnectorInfo { tasks: self.state.tasks(&name), name, config, kind };
-        Ok(Created { created: !exists, value })
+        let value = ConnectorInfo {
+            tasks: self.state.tasks(&name),
+            name,
+            config,
+            kind,
+        };
+        Ok(Created {
+            created: !exists,
+            value,
+        })
     }
 
     async fn patch_config(
@@ -105,7 +140,12 @@ impl Actor {
             }
         }
         validate.validate(&merged).await?;
-        let put = PutConfig { name: name.to_string(), config: merged, initial_state: None, allow_replace: true };
+        let put = PutConfig {
+            name: name.to_string(),
+            config: merged,
+            initial_state: None,
+            allow_replace: true,
+        };
         self.put_config(put).await
     }
 
@@ -113,8 +153,12 @@ impl Actor {
         self.must_lead()?;
         self.known_connector(name)?;
         tracing::info!(connector = name, "removing a connector");
-        let records = vec![(record::connector_key(name), None), (record::target_state_key(name), None)];
-        self.write(records, "Error removing connector configuration from Kafka").await?;
+        let records = vec![
+            (record::connector_key(name), None),
+            (record::target_state_key(name), None),
+        ];
+        self.write(records, "Error removing connector configuration from Kafka")
+            .await?;
         if self.is_standalone() {
             self.apply_changes().await;
             self.forget_status(name);
@@ -131,12 +175,19 @@ impl Actor {
         let config = self.state.connector_config(name);
         let kind = config.map_or(ConnectorType::Unknown, |config| connector_type(&self.plugins, config));
         let tasks = self.statuses.tasks(name).into_iter().map(task_state).collect();
-        Ok(ConnectorStateInfo { name: name.to_string(), connector: connector_state(status), tasks, kind })
+        Ok(ConnectorStateInfo {
+            name: name.to_string(),
+            connector: connector_state(status),
+            tasks,
+            kind,
+        })
     }
 
     fn task_status(&self, task: &TaskId) -> HerderResult<TaskState> {
         let status = self.statuses.task(task);
-        status.map(task_state).ok_or_else(|| HerderError::not_found(format!("No status found for task {task}")))
+        status
+            .map(task_state)
+            .ok_or_else(|| HerderError::not_found(format!("No status found for task {task}")))
     }
 
     async fn restart_task(&mut self, task: &TaskId) -> HerderResult<()> {
@@ -150,13 +201,21 @@ impl Actor {
             return Err(HerderError::not_found(format!("Unknown connector: {}", task.connector)));
         }
         if self.state.task_config(task).is_none() {
-            let text = if self.is_standalone() { format!("Task {task} not found") } else { format!("Unknown task: {task}") };
+            let text = if self.is_standalone() {
+                format!("Task {task} not found")
+            } else {
+                format!("Unknown task: {task}")
+            };
             return Err(HerderError::not_found(text));
         }
         if !self.assignment.tasks.contains(task) {
             let group = self.group.as_ref();
             let owner = group.and_then(|group| {
-                if group.is_leader() { group.owner_of_task(task) } else { group.leader_url() }
+                if group.is_leader() {
+                    group.owner_of_task(task)
+                } else {
+                    group.leader_url()
+                }
             });
             return Err(HerderError::NotHere { url: owner });
         }
@@ -175,7 +234,9 @@ impl Actor {
             return;
         }
         self.runtime.stop_connectors(std::slice::from_ref(&name)).await;
-        let Some(config) = self.state.connector_config(&name).cloned() else { return };
+        let Some(config) = self.state.connector_config(&name).cloned() else {
+            return;
+        };
         let target = self.state.target_state(&name).unwrap_or(TargetState::Started);
         let (runtime, internal) = (self.runtime.clone(), self.internal.clone());
         tokio::spawn(async move {
@@ -185,7 +246,9 @@ impl Actor {
                 Err(_) => Err(HerderError::internal(format!("Failed to start connector: {name}"))),
             };
             drop(reply.send(answer));
-            let _ = internal.send(super::actor::Internal::ConnectorStarted { name, started }).await;
+            let _ = internal
+                .send(super::actor::Internal::ConnectorStarted { name, started })
+                .await;
         });
     }
 
@@ -200,7 +263,11 @@ impl Actor {
         }
         let group = self.group.as_ref();
         let owner = group.and_then(|group| {
-            if group.is_leader() { group.owner_of_connector(name) } else { group.leader_url() }
+            if group.is_leader() {
+                group.owner_of_connector(name)
+            } else {
+                group.leader_url()
+            }
         });
         Err(HerderError::NotHere { url: owner })
     }
@@ -227,7 +294,11 @@ impl Actor {
         let plan = self.restart_plan(&request);
         let before = self.status(&name);
         let (key, value) = record::restart(&request);
-        self.write(vec![(key, Some(value))], "Failed to write restart request to the config topic").await?;
+        self.write(
+            vec![(key, Some(value))],
+            "Failed to write restart request to the config topic",
+        )
+        .await?;
         let (Some(plan), Ok(mut answer)) = (plan, before) else {
             return Err(HerderError::not_found(format!("Status for connector {name} not found")));
         };
@@ -249,7 +320,8 @@ impl Actor {
             return Err(HerderError::not_found(format!("Unknown connector {name}")));
         }
         let (key, value) = record::target_state(name, state);
-        self.write(vec![(key, Some(value))], "Error writing target state to Kafka").await
+        self.write(vec![(key, Some(value))], "Error writing target state to Kafka")
+            .await
     }
 
     async fn stop(&mut self, name: &str) -> HerderResult<()> {
@@ -269,13 +341,26 @@ impl Actor {
 
     fn topics(&self, name: &str) -> HerderResult<Vec<String>> {
         if !self.settings.topic_tracking {
-            return Err(HerderError::Status { status: 403, message: Some("Topic tracking is disabled.".into()) });
+            return Err(HerderError::Status {
+                status: 403,
+                message: Some("Topic tracking is disabled.".into()),
+            });
         }
-        Ok(self.statuses.topics(name).into_iter().map(|status| status.topic).collect())
+        Ok(self
+            .statuses
+            .topics(name)
+            .into_iter()
+            .map(|status| status.topic)
+            .collect())
     }
 
     fn reset_topics(&self, name: &str) -> HerderResult<()> {
-        let refuse = |text: &str| Err(HerderError::Status { status: 403, message: Some(text.into()) });
+        let refuse = |text: &str| {
+            Err(HerderError::Status {
+                status: 403,
+                message: Some(text.into()),
+            })
+        };
         if !self.settings.topic_tracking {
             return refuse("Topic tracking is disabled.");
         }
@@ -295,7 +380,9 @@ impl Actor {
             let text = format!("Cannot submit non-empty set of task configs for stopped connector {name}");
             return Err(HerderError::bad_request(text));
         }
-        self.write_task_configs(name, &configs).await.map_err(HerderError::Failed)
+        self.write_task_configs(name, &configs)
+            .await
+            .map_err(HerderError::Failed)
     }
 
     async fn write(&mut self, records: Vec<(String, Option<String>)>, failure: &str) -> HerderResult<()> {

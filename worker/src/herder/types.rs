@@ -13,7 +13,10 @@ pub struct TaskId {
 
 impl TaskId {
     pub fn new(connector: impl Into<String>, task: u32) -> Self {
-        TaskId { connector: connector.into(), task }
+        TaskId {
+            connector: connector.into(),
+            task,
+        }
     }
 }
 
@@ -42,7 +45,9 @@ impl TargetState {
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        [TargetState::Started, TargetState::Paused, TargetState::Stopped].into_iter().find(|state| state.name() == name)
+        [TargetState::Started, TargetState::Paused, TargetState::Stopped]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 

@@ -39,7 +39,10 @@ impl Actor {
             None => {
                 let names: Vec<String> = self.state.connectors().map(str::to_string).collect();
                 let tasks = names.iter().flat_map(|name| self.state.tasks(name)).collect();
-                self.assignment = Assignment { connectors: names, tasks };
+                self.assignment = Assignment {
+                    connectors: names,
+                    tasks,
+                };
                 self.reconcile().await;
                 self.clean_statuses();
             }
@@ -55,7 +58,10 @@ impl Actor {
         for name in &changes.connectors {
             let was_and_is = before.contains(name) && self.known.contains(name);
             if was_and_is && running.contains(name) && self.assignment.connectors.contains(name) {
-                tracing::info!(connector = name, "its configuration has changed; restarting the connector");
+                tracing::info!(
+                    connector = name,
+                    "its configuration has changed; restarting the connector"
+                );
                 self.runtime.stop_connectors(std::slice::from_ref(name)).await;
                 self.start_connector(name);
             }
@@ -66,8 +72,10 @@ impl Actor {
     /// Tasks with new configurations stop at once and start with the assignment that follows.
     async fn stop_changed_tasks(&mut self, changes: &ConfigChanges) {
         let running = self.runtime.running_tasks();
-        let affected: Vec<TaskId> =
-            running.into_iter().filter(|task| changes.tasks.contains(&task.connector)).collect();
+        let affected: Vec<TaskId> = running
+            .into_iter()
+            .filter(|task| changes.tasks.contains(&task.connector))
+            .collect();
         if affected.is_empty() {
             return;
         }
@@ -77,7 +85,9 @@ impl Actor {
 
     async fn apply_target_changes(&mut self, changes: &ConfigChanges) {
         for name in &changes.targets {
-            let Some(target) = self.state.target_state(name) else { continue };
+            let Some(target) = self.state.target_state(name) else {
+                continue;
+            };
             if self.runtime.running_connectors().contains(name) {
                 match self.runtime.set_connector_target(name, target).await {
                     Ok(()) if target == TargetState::Started => self.request_task_configs(name),
@@ -88,7 +98,12 @@ impl Actor {
             if target == TargetState::Stopped {
                 continue; // its tasks end with the empty commit that comes along
             }
-            for task in self.runtime.running_tasks().into_iter().filter(|task| task.connector == *name) {
+            for task in self
+                .runtime
+                .running_tasks()
+                .into_iter()
+                .filter(|task| task.connector == *name)
+            {
                 self.runtime.set_task_target(&task, target).await;
             }
         }
@@ -99,8 +114,16 @@ impl Actor {
         let connectors = self.runtime.running_connectors();
         let tasks = self.runtime.running_tasks();
         let surplus = Assignment {
-            connectors: connectors.iter().filter(|name| !self.assignment.connectors.contains(name)).cloned().collect(),
-            tasks: tasks.iter().filter(|task| !self.assignment.tasks.contains(task)).cloned().collect(),
+            connectors: connectors
+                .iter()
+                .filter(|name| !self.assignment.connectors.contains(name))
+                .cloned()
+                .collect(),
+            tasks: tasks
+                .iter()
+                .filter(|task| !self.assignment.tasks.contains(task))
+                .cloned()
+                .collect(),
         };
         self.stop_work(&surplus).await;
         self.stopped_for_update.clear();
@@ -111,7 +134,13 @@ impl Actor {
                 self.start_connector(&name);
             }
         }
-        let missing = self.assignment.tasks.iter().filter(|task| !tasks.contains(task)).cloned().collect::<Vec<_>>();
+        let missing = self
+            .assignment
+            .tasks
+            .iter()
+            .filter(|task| !tasks.contains(task))
+            .cloned()
+            .collect::<Vec<_>>();
         futures::future::join_all(missing.iter().map(|task| self.start_task(task))).await;
     }
 
@@ -120,9 +149,15 @@ impl Actor {
         if work.connectors.is_empty() && work.tasks.is_empty() {
             return;
         }
-        tokio::join!(self.runtime.stop_tasks(&work.tasks), self.runtime.stop_connectors(&work.connectors));
+        tokio::join!(
+            self.runtime.stop_tasks(&work.tasks),
+            self.runtime.stop_connectors(&work.connectors)
+        );
         let snapshot = self.store.snapshot();
-        let owners = work.connectors.iter().chain(work.tasks.iter().map(|task| &task.connector));
+        let owners = work
+            .connectors
+            .iter()
+            .chain(work.tasks.iter().map(|task| &task.connector));
         let gone: BTreeSet<&String> = owners.filter(|name| !snapshot.contains(name)).collect();
         for name in gone {
             for topic in self.statuses.topics(name) {
@@ -139,9 +174,13 @@ impl Actor {
         self.held = Some(name.to_string());
         self.apply_changes().await;
         self.held = None;
-        let Some(config) = self.state.connector_config(name).cloned() else { return Ok(()) };
+        let Some(config) = self.state.connector_config(name).cloned() else {
+            return Ok(());
+        };
         let target = self.state.target_state(name).unwrap_or(TargetState::Started);
-        self.runtime.start_connector(name, config.as_ref().clone(), target).await?;
+        self.runtime
+            .start_connector(name, config.as_ref().clone(), target)
+            .await?;
         if target == TargetState::Started {
             let configs = self.runtime.task_configs(name).await?;
             self.publish_if_changed(name, configs).await?;
@@ -155,7 +194,9 @@ impl Actor {
         if self.held.as_deref() == Some(name) {
             return;
         }
-        let Some(config) = self.state.connector_config(name) else { return };
+        let Some(config) = self.state.connector_config(name) else {
+            return;
+        };
         let config = config.as_ref().clone();
         let target = self.state.target_state(name).unwrap_or(TargetState::Started);
         let (runtime, internal, name) = (self.runtime.clone(), self.internal.clone(), name.to_string());
@@ -196,7 +237,10 @@ impl Actor {
                     self.request_task_configs(&name);
                 }
             }
-            Internal::ConnectorStarted { name, started: Err(error) } => {
+            Internal::ConnectorStarted {
+                name,
+                started: Err(error),
+            } => {
                 tracing::error!(connector = name, %error, "the connector could not be started");
             }
             Internal::RetryTaskConfigs { name } => self.request_task_configs(&name),
@@ -296,14 +340,19 @@ impl Actor {
     /// Restarts what runs here of a connector that is to be restarted.
     async fn restart_own_share(&mut self, request: &RestartRequest) {
         let Some(plan) = self.restart_plan(request) else {
-            tracing::info!(connector = request.connector, "a restart was asked for, but there is no status to plan by");
+            tracing::info!(
+                connector = request.connector,
+                "a restart was asked for, but there is no status to plan by"
+            );
             return;
         };
         let restart_connector = plan.connector && self.runtime.running_connectors().contains(&request.connector);
         let own: BTreeSet<TaskId> = self.runtime.running_tasks().into_iter().collect();
         let tasks: Vec<TaskId> = plan.tasks.into_iter().filter(|task| own.contains(task)).collect();
         if restart_connector {
-            self.runtime.stop_connectors(std::slice::from_ref(&request.connector)).await;
+            self.runtime
+                .stop_connectors(std::slice::from_ref(&request.connector))
+                .await;
         }
         self.runtime.stop_tasks(&tasks).await;
         if restart_connector {
@@ -349,18 +398,30 @@ impl Actor {
     /// What a restart request means for the present states; None without a status.
     pub(super) fn restart_plan(&self, request: &RestartRequest) -> Option<RestartPlan> {
         let status = self.statuses.connector(&request.connector)?;
-        let tasks = if request.include_tasks { self.statuses.tasks(&request.connector) } else { Vec::new() };
+        let tasks = if request.include_tasks {
+            self.statuses.tasks(&request.connector)
+        } else {
+            Vec::new()
+        };
         let wanted = |state: Lifecycle| !request.only_failed || state == Lifecycle::Failed;
         Some(RestartPlan {
             connector: wanted(status.state),
-            tasks: tasks.into_iter().filter(|task| wanted(task.state)).map(|task| task.task).collect(),
+            tasks: tasks
+                .into_iter()
+                .filter(|task| wanted(task.state))
+                .map(|task| task.task)
+                .collect(),
         })
     }
 
     /// Tasks of a connector with their stored configurations.
     pub(super) fn task_infos(&self, name: &str) -> Vec<TaskInfo> {
         let info = |task: TaskId| {
-            let config = self.state.task_config(&task).map(|config| config.as_ref().clone()).unwrap_or_default();
+            let config = self
+                .state
+                .task_config(&task)
+                .map(|config| config.as_ref().clone())
+                .unwrap_or_default();
             TaskInfo { id: task, config }
         };
         self.state.tasks(name).into_iter().map(info).collect()

@@ -101,7 +101,9 @@ impl CompactedLog {
         let reader = {
             let progress = progress.clone();
             let name = format!("log-{}", settings.topic);
-            std::thread::Builder::new().name(name).spawn(move || read(&consumer, &progress, on_record))?
+            std::thread::Builder::new()
+                .name(name)
+                .spawn(move || read(&consumer, &progress, on_record))?
         };
         let log = CompactedLog {
             topic: settings.topic,
@@ -181,7 +183,8 @@ impl CompactedLog {
 
     fn has_reached(&self, ends: &HashMap<i32, i64>) -> bool {
         let positions = lock(&self.progress.positions);
-        ends.iter().all(|(partition, end)| *end == 0 || positions.get(partition).copied().unwrap_or(0) >= *end)
+        ends.iter()
+            .all(|(partition, end)| *end == 0 || positions.get(partition).copied().unwrap_or(0) >= *end)
     }
 
     /// A topic that was just made, or whose leader moves, has no end for a moment.
@@ -219,7 +222,10 @@ impl CompactedLog {
                 let text = format!("Cannot read the end offsets of topic {}: {error}", self.topic);
                 Err(Error::connect(text).with_retriable(is_retriable(&error)))
             }
-            Err(error) => Err(Error::connect(format!("Reading end offsets of {} broke off: {error}", self.topic))),
+            Err(error) => Err(Error::connect(format!(
+                "Reading end offsets of {} broke off: {error}",
+                self.topic
+            ))),
         }
     }
 

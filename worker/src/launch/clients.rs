@@ -18,7 +18,9 @@ pub(super) fn millis(value: impl TryInto<u64>) -> Duration {
 /// If that is no number of milliseconds.
 pub(super) fn broker_timeout(worker: &WorkerConfig) -> Result<Duration> {
     const KEY: &str = "default.api.timeout.ms";
-    let Some(text) = worker.props.get(KEY) else { return Ok(Duration::from_secs(60)) };
+    let Some(text) = worker.props.get(KEY) else {
+        return Ok(Duration::from_secs(60));
+    };
     let parsed = text.trim().parse::<u32>().map(millis);
     parsed.map_err(|_| Error::invalid_config(KEY, text, "Not a number of type INT"))
 }
@@ -26,15 +28,24 @@ pub(super) fn broker_timeout(worker: &WorkerConfig) -> Result<Duration> {
 /// Admin client of the worker.
 pub(super) fn admin(worker: &WorkerConfig) -> Result<ClientConfig> {
     let client_id = format!("{}shared-admin", worker.client_id_base());
-    to_librdkafka(ClientKind::Admin, &layers::internal_admin(worker, &client_id, &Props::new()))
+    to_librdkafka(
+        ClientKind::Admin,
+        &layers::internal_admin(worker, &client_id, &Props::new()),
+    )
 }
 
 /// Consumer and producer of an internal topic; `kind` is `configs`, `offsets` or `statuses`.
 pub(super) fn internal(worker: &WorkerConfig, kind: &str) -> Result<(ClientConfig, ClientConfig)> {
     let client_id = format!("{}{kind}", worker.client_id_base());
     let context = Props::new();
-    let consumer = to_librdkafka(ClientKind::Consumer, &layers::internal_consumer(worker, &client_id, &context))?;
-    let producer = to_librdkafka(ClientKind::Producer, &layers::internal_producer(worker, &client_id, &context))?;
+    let consumer = to_librdkafka(
+        ClientKind::Consumer,
+        &layers::internal_consumer(worker, &client_id, &context),
+    )?;
+    let producer = to_librdkafka(
+        ClientKind::Producer,
+        &layers::internal_producer(worker, &client_id, &context),
+    )?;
     Ok((consumer, producer))
 }
 
@@ -43,7 +54,9 @@ pub(super) fn internal(worker: &WorkerConfig, kind: &str) -> Result<(ClientConfi
 /// # Errors
 /// If the security settings can't be honoured.
 pub(super) fn wire(worker: &WorkerConfig, worker_id: &str) -> Result<WireConfig> {
-    let settings = worker.distributed().ok_or_else(|| Error::config("a standalone worker has no group"))?;
+    let settings = worker
+        .distributed()
+        .ok_or_else(|| Error::config("a standalone worker has no group"))?;
     let (tls, sasl) = to_wire(&worker.props)?;
     let client_id = match settings.client_id.as_str() {
         "" => format!("connect-{worker_id}"),
@@ -52,7 +65,10 @@ pub(super) fn wire(worker: &WorkerConfig, worker_id: &str) -> Result<WireConfig>
     Ok(WireConfig {
         bootstrap: worker.common.bootstrap_servers.clone(),
         client_id,
-        security: WireSecurity { tls, sasl: sasl.map(wire_sasl) },
+        security: WireSecurity {
+            tls,
+            sasl: sasl.map(wire_sasl),
+        },
         request_timeout: millis(settings.request_timeout_ms),
         connect_timeout: millis(settings.connection_setup_timeout_ms),
         reconnect_backoff: millis(settings.reconnect_backoff_ms),
@@ -66,5 +82,9 @@ fn wire_sasl(settings: SaslSettings) -> Sasl {
         SaslLogin::ScramSha256 => SaslMechanism::ScramSha256,
         SaslLogin::ScramSha512 => SaslMechanism::ScramSha512,
     };
-    Sasl { mechanism, username: settings.username, password: Password::new(settings.password.reveal()) }
+    Sasl {
+        mechanism,
+        username: settings.username,
+        password: Password::new(settings.password.reveal()),
+    }
 }

@@ -29,7 +29,9 @@ pub fn read(path: &Path) -> Result<ConnectorFile> {
 }
 
 fn from_json(json: &Json) -> Result<ConnectorFile> {
-    let object = json.as_object().ok_or_else(|| Error::connect("A connector file must hold a JSON object"))?;
+    let object = json
+        .as_object()
+        .ok_or_else(|| Error::connect("A connector file must hold a JSON object"))?;
     let Some(config) = object.get("config").filter(|config| config.is_object()) else {
         return from_props(text_properties(json)?);
     };
@@ -39,14 +41,27 @@ fn from_json(json: &Json) -> Result<ConnectorFile> {
         Some(state) => Some(initial_state(state)?),
     };
     let mut config = text_properties(config)?;
-    let name = name.or_else(|| config.get("name").map(str::to_string)).ok_or_else(no_name)?;
+    let name = name
+        .or_else(|| config.get("name").map(str::to_string))
+        .ok_or_else(no_name)?;
     config.insert("name", name.clone());
-    Ok(ConnectorFile { name, config, initial_state })
+    Ok(ConnectorFile {
+        name,
+        config,
+        initial_state,
+    })
 }
 
 fn from_props(config: Props) -> Result<ConnectorFile> {
-    let name = config.get("name").map(|name| name.trim().to_string()).ok_or_else(no_name)?;
-    Ok(ConnectorFile { name, config, initial_state: None })
+    let name = config
+        .get("name")
+        .map(|name| name.trim().to_string())
+        .ok_or_else(no_name)?;
+    Ok(ConnectorFile {
+        name,
+        config,
+        initial_state: None,
+    })
 }
 
 fn no_name() -> Error {
@@ -54,7 +69,11 @@ fn no_name() -> Error {
 }
 
 fn initial_state(state: &Json) -> Result<TargetState> {
-    let refuse = || Error::connect(format!("initial_state is {state}; it must be RUNNING, PAUSED or STOPPED"));
+    let refuse = || {
+        Error::connect(format!(
+            "initial_state is {state}; it must be RUNNING, PAUSED or STOPPED"
+        ))
+    };
     match state.as_str().ok_or_else(refuse)?.to_uppercase().as_str() {
         "RUNNING" => Ok(TargetState::Started),
         "PAUSED" => Ok(TargetState::Paused),
@@ -72,7 +91,9 @@ fn text_properties(json: &Json) -> Result<Props> {
             Json::String(text) => Some(text.clone()),
             Json::Bool(_) | Json::Number(_) => Some(value.to_string()),
             Json::Array(_) | Json::Object(_) => {
-                return Err(Error::connect(format!("Setting {key} of a connector file is not text: {value}")));
+                return Err(Error::connect(format!(
+                    "Setting {key} of a connector file is not text: {value}"
+                )));
             }
         };
         props.insert_nullable(key.as_str(), text);
@@ -101,15 +122,26 @@ mod tests {
         ] {
             let file = read_text(text).unwrap();
             assert_eq!((file.name.as_str(), file.initial_state), ("a", None), "{text}");
-            assert!(config.iter().all(|(key, value)| file.config.get(key) == value), "{text}");
+            assert!(
+                config.iter().all(|(key, value)| file.config.get(key) == value),
+                "{text}"
+            );
         }
         let paused = read_text(r#"{"name":"a","initial_state":"paused","config":{}}"#).unwrap();
-        assert_eq!((paused.initial_state, paused.config.get("name")), (Some(TargetState::Paused), Some("a")));
+        assert_eq!(
+            (paused.initial_state, paused.config.get("name")),
+            (Some(TargetState::Paused), Some("a"))
+        );
     }
 
     #[test]
     fn other_contents_are_refused() {
-        for text in ["[]", "tasks.max=1", r#"{"name":"a","x":{}}"#, r#"{"name":"a","config":{},"initial_state":"GO"}"#] {
+        for text in [
+            "[]",
+            "tasks.max=1",
+            r#"{"name":"a","x":{}}"#,
+            r#"{"name":"a","config":{},"initial_state":"GO"}"#,
+        ] {
             assert!(read_text(text).is_err(), "{text}");
         }
     }

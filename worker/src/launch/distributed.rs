@@ -23,12 +23,17 @@ pub(super) const RUNTIME_EVENTS: usize = 64;
 /// Runs a distributed worker until a signal.
 pub async fn distributed(props: Props) -> Result<(), Failure> {
     let config = WorkerConfig::from_props(Mode::Distributed, props)?;
-    let settings = config.distributed().ok_or_else(|| Error::config("not a distributed worker's properties"))?;
+    let settings = config
+        .distributed()
+        .ok_or_else(|| Error::config("not a distributed worker's properties"))?;
     unsupported::check(&config)?;
     let shutdown = shutdown_on_signal()?;
-    let rest = RestServer::bind(&config).await?;
+    let mut rest = RestServer::bind(&config).await?;
     let worker_id = rest.worker_id().to_string();
-    tracing::info!("Kafka Connect worker initializing; Kafka version: {}", turnbuckle_api::KAFKA_VERSION);
+    tracing::info!(
+        "Kafka Connect worker initializing; Kafka version: {}",
+        turnbuckle_api::KAFKA_VERSION
+    );
 
     let admin = TopicAdmin::new(&clients::admin(&config)?)?;
     let cluster_id = tokio::select! {
@@ -43,8 +48,13 @@ pub async fn distributed(props: Props) -> Result<(), Failure> {
 
     let plugins = Arc::new(Plugins::builtin());
     let (events, runtime_events) = mpsc::channel(RUNTIME_EVENTS);
-    let runtime =
-        Runtime::new(runtime_config(&config, &worker_id), plugins.clone(), stores.statuses.clone(), stores.offsets.clone(), events);
+    let runtime = Runtime::new(
+        runtime_config(&config, &worker_id),
+        plugins.clone(),
+        stores.statuses.clone(),
+        stores.offsets.clone(),
+        events,
+    );
     let wire = clients::wire(&config, &worker_id)?;
     let group = group::start(group_config(settings, rest.advertised_url()), wire)
         .map_err(|error| Error::connect(format!("The worker can't join its group: {error}")))?;
@@ -58,11 +68,14 @@ pub async fn distributed(props: Props) -> Result<(), Failure> {
         runtime_events,
         group: Some(group),
     };
+    rest.verify_with(stores.configs.clone());
     let (handle, herder) = herder::start(parts, shutdown.clone());
     rest.attach(Arc::new(handle), Arc::new(Validator::new(plugins, &config)));
     tracing::info!("Kafka Connect started; REST API on {}", rest.advertised_url());
 
-    let ended = herder.await.unwrap_or_else(|error| Err(Error::connect(format!("The herder broke off: {error}"))));
+    let ended = herder
+        .await
+        .unwrap_or_else(|error| Err(Error::connect(format!("The herder broke off: {error}"))));
     rest.stop().await;
     let closing = tokio::task::spawn_blocking(move || stores.stop());
     if closing.await.is_err() {
@@ -100,7 +113,11 @@ async fn start_stores(
         async { KafkaOffsetStore::start(log(config, admin, offsets, "offsets").await?).await },
         async { KafkaStatusStore::start(log(config, admin, statuses, "statuses").await?).await },
     )?;
-    Ok(Stores { configs: Arc::new(configs), offsets: Arc::new(offsets), statuses: Arc::new(statuses) })
+    Ok(Stores {
+        configs: Arc::new(configs),
+        offsets: Arc::new(offsets),
+        statuses: Arc::new(statuses),
+    })
 }
 
 async fn log(
@@ -111,7 +128,12 @@ async fn log(
 ) -> Result<LogSettings, Error> {
     let partitions = admin.ensure(topic).await?;
     let (consumer, producer) = clients::internal(config, kind)?;
-    Ok(LogSettings { topic: topic.name.clone(), partitions, consumer, producer })
+    Ok(LogSettings {
+        topic: topic.name.clone(),
+        partitions,
+        consumer,
+        producer,
+    })
 }
 
 fn internal_topics(config: &WorkerConfig, settings: &DistributedSettings) -> [InternalTopic; 3] {

@@ -43,7 +43,12 @@ pub fn worker_properties(mode: Mode, file: Option<&Path>) -> Result<Props, Failu
         None => Props::new(),
     };
     let environment = properties::from_environment(properties::process_environment());
-    tracing::debug!(?mode, file = file.is_some(), variables = environment.len(), "read the worker's properties");
+    tracing::debug!(
+        ?mode,
+        file = file.is_some(),
+        variables = environment.len(),
+        "read the worker's properties"
+    );
     props.extend(&environment);
     Ok(props)
 }

@@ -35,9 +35,15 @@ pub async fn run_standalone(
     offsets: Option<Arc<dyn OffsetStore>>,
 ) -> Result<(), Failure> {
     let config = WorkerConfig::from_props(Mode::Standalone, props)?;
-    let settings = config.standalone().ok_or_else(|| Error::config("not a standalone worker's properties"))?;
-    let connectors: Vec<ConnectorFile> =
-        files.0.iter().map(|file| connector_file::read(file)).collect::<Result<_, Error>>().map_err(unreadable)?;
+    let settings = config
+        .standalone()
+        .ok_or_else(|| Error::config("not a standalone worker's properties"))?;
+    let connectors: Vec<ConnectorFile> = files
+        .0
+        .iter()
+        .map(|file| connector_file::read(file))
+        .collect::<Result<_, Error>>()
+        .map_err(unreadable)?;
     let offsets = match offsets {
         Some(given) => given,
         None => Arc::new(FileOffsetStore::open(Path::new(&settings.offset_storage_file))?),
@@ -46,7 +52,10 @@ pub async fn run_standalone(
     let shutdown = shutdown_on_signal()?;
     let rest = RestServer::bind(&config).await?;
     let worker_id = rest.worker_id().to_string();
-    tracing::info!("Kafka Connect worker initializing; Kafka version: {}", turnbuckle_api::KAFKA_VERSION);
+    tracing::info!(
+        "Kafka Connect worker initializing; Kafka version: {}",
+        turnbuckle_api::KAFKA_VERSION
+    );
     let admin = TopicAdmin::new(&clients::admin(&config)?)?;
     let cluster_id = tokio::select! {
         id = admin.cluster_id(clients::broker_timeout(&config)?) => id?,
@@ -57,8 +66,13 @@ pub async fn run_standalone(
     let plugins = Arc::new(Plugins::builtin());
     let statuses = Arc::new(MemoryStatusStore::new());
     let (events, runtime_events) = mpsc::channel(RUNTIME_EVENTS);
-    let runtime =
-        Runtime::new(runtime_config(&config, &worker_id), plugins.clone(), statuses.clone(), offsets.clone(), events);
+    let runtime = Runtime::new(
+        runtime_config(&config, &worker_id),
+        plugins.clone(),
+        statuses.clone(),
+        offsets.clone(),
+        events,
+    );
     let parts = HerderParts {
         settings: herder_settings(&config, &worker_id, cluster_id),
         plugins: plugins.clone(),
@@ -79,7 +93,9 @@ pub async fn run_standalone(
     } else {
         shutdown.cancel();
     }
-    let ended = herder.await.unwrap_or_else(|error| Err(Error::connect(format!("The herder broke off: {error}"))));
+    let ended = herder
+        .await
+        .unwrap_or_else(|error| Err(Error::connect(format!("The herder broke off: {error}"))));
     rest.stop().await;
     tracing::info!("Kafka Connect stopped");
     created.and(ended.map_err(|error| Failure { code: 1, error }))
@@ -98,7 +114,11 @@ async fn create_all(
     shutdown: &CancellationToken,
 ) -> Result<(), Failure> {
     for connector in connectors {
-        let ConnectorFile { name, config, initial_state } = connector;
+        let ConnectorFile {
+            name,
+            config,
+            initial_state,
+        } = connector;
         let create = async {
             validator.validate(&config).await?;
             herder.put_connector_config(&name, config, initial_state, false).await
@@ -110,9 +130,17 @@ async fn create_all(
         match created {
             Ok(created) => tracing::info!("Created connector {}", created.value.name),
             Err(HerderError::Failed(error)) => {
-                tracing::error!(connector = name, "Failed to start connector: {}", error.trace().trim_end());
+                tracing::error!(
+                    connector = name,
+                    "Failed to start connector: {}",
+                    error.trace().trim_end()
+                );
             }
-            Err(error) => return Err(unreadable(Error::connect(format!("Failed to create connector {name}: {error}")))),
+            Err(error) => {
+                return Err(unreadable(Error::connect(format!(
+                    "Failed to create connector {name}: {error}"
+                ))));
+            }
         }
     }
     Ok(())

@@ -11,7 +11,8 @@ pub(super) fn check(config: &WorkerConfig) -> Result<()> {
         && settings.exactly_once_source_support != ExactlyOnceSupport::Disabled
     {
         let given = config.props.get("exactly.once.source.support").unwrap_or_default();
-        let detail = "exactly-once sources are not available in this version; set it to disabled for at-least-once delivery";
+        let detail =
+            "exactly-once sources are not available in this version; set it to disabled for at-least-once delivery";
         return Err(Error::invalid_config("exactly.once.source.support", given, detail));
     }
     if !config.common.config_providers.is_empty() {
@@ -24,7 +25,12 @@ pub(super) fn check(config: &WorkerConfig) -> Result<()> {
     if config.common.plugin_path.is_some() {
         tracing::info!("plugin.path is not used: all plugins are built in (see `turnbuckle plugins`)");
     }
-    if config.common.metric_reporters.iter().any(|class| !class.ends_with("JmxReporter")) {
+    if config
+        .common
+        .metric_reporters
+        .iter()
+        .any(|class| !class.ends_with("JmxReporter"))
+    {
         tracing::warn!("metric.reporters is not used: reporters are Java classes");
     }
     Ok(())

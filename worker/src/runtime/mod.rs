@@ -182,7 +182,9 @@ impl Runtime {
         let providers = self.config.worker_props.get("config.providers").unwrap_or_default();
         for provider in providers.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let placeholder = format!("${{{provider}:");
-            let used = config.iter().find(|(_, value)| value.is_some_and(|value| value.contains(&placeholder)));
+            let used = config
+                .iter()
+                .find(|(_, value)| value.is_some_and(|value| value.contains(&placeholder)));
             if let Some((key, value)) = used {
                 let detail = "config providers are not available in this version; give the value itself";
                 return Err(Error::invalid_config(key, value.unwrap_or_default(), detail));

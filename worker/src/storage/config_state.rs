@@ -21,7 +21,10 @@ pub struct SessionKey {
 
 impl std::fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionKey").field("algorithm", &self.algorithm).field("created", &self.created).finish()
+        f.debug_struct("SessionKey")
+            .field("algorithm", &self.algorithm)
+            .field("created", &self.created)
+            .finish()
     }
 }
 
@@ -92,7 +95,9 @@ impl ConfigState {
         if self.inconsistent.contains(connector) || !self.contains(connector) {
             return Vec::new();
         }
-        (0..self.task_count(connector)).map(|task| TaskId::new(connector, task)).collect()
+        (0..self.task_count(connector))
+            .map(|task| TaskId::new(connector, task))
+            .collect()
     }
 
     pub fn task_config(&self, task: &TaskId) -> Option<&Arc<Props>> {
@@ -101,7 +106,10 @@ impl ConfigState {
 
     /// All task configurations of a connector, ascending.
     pub fn task_configs(&self, connector: &str) -> Vec<Arc<Props>> {
-        self.tasks(connector).iter().filter_map(|task| self.tasks.get(task).cloned()).collect()
+        self.tasks(connector)
+            .iter()
+            .filter_map(|task| self.tasks.get(task).cloned())
+            .collect()
     }
 
     /// The connector configuration that the current task configurations were made from.
@@ -157,7 +165,10 @@ impl ConfigState {
         }
         if let Some(namespace) = key.strip_prefix("logger-cluster-") {
             let level = value?.get("level")?.as_str()?.to_uppercase();
-            return (!from_start).then(|| ConfigEvent::LoggerLevel { namespace: namespace.to_string(), level });
+            return (!from_start).then(|| ConfigEvent::LoggerLevel {
+                namespace: namespace.to_string(),
+                level,
+            });
         }
         tracing::error!(key, "config topic: unknown kind of record; it is passed over");
         None
@@ -172,7 +183,10 @@ impl ConfigState {
             self.targets.insert(name.to_string(), TargetState::Started);
             return Some(ConfigEvent::TargetChanged(name.to_string()));
         };
-        let text = value.get("state.v2").and_then(Json::as_str).or_else(|| value.get("state").and_then(Json::as_str));
+        let text = value
+            .get("state.v2")
+            .and_then(Json::as_str)
+            .or_else(|| value.get("state").and_then(Json::as_str));
         let Some(state) = text.and_then(TargetState::from_name) else {
             tracing::error!(connector = name, %value, "config topic: not a target state; it is passed over");
             return None;
@@ -206,7 +220,10 @@ impl ConfigState {
             tracing::error!(%task, "config topic: a task configuration without properties; it is passed over");
             return;
         };
-        self.deferred.entry(task.connector).or_default().insert(task.task, Arc::new(properties));
+        self.deferred
+            .entry(task.connector)
+            .or_default()
+            .insert(task.task, Arc::new(properties));
     }
 
     fn apply_commit(&mut self, name: &str, value: Option<Json>) -> Option<ConfigEvent> {
@@ -215,9 +232,15 @@ impl ConfigState {
             self.tasks.retain(|task, _| task.connector != name);
             return None;
         }
-        let count = value.as_ref().and_then(|value| value.get("tasks")).and_then(Json::as_u64);
+        let count = value
+            .as_ref()
+            .and_then(|value| value.get("tasks"))
+            .and_then(Json::as_u64);
         let Some(count) = count.and_then(|count| u32::try_from(count).ok()) else {
-            tracing::error!(connector = name, "config topic: a commit without a number of tasks; it is passed over");
+            tracing::error!(
+                connector = name,
+                "config topic: a commit without a number of tasks; it is passed over"
+            );
             return None;
         };
         let deferred = self.deferred.entry(name.to_string()).or_default();
@@ -233,7 +256,11 @@ impl ConfigState {
                 self.applied.insert(name.to_string(), config.clone());
             }
         } else {
-            tracing::debug!(connector = name, count, "config topic: incomplete set of task configurations");
+            tracing::debug!(
+                connector = name,
+                count,
+                "config topic: incomplete set of task configurations"
+            );
             self.inconsistent.insert(name.to_string());
         }
         self.task_counts.insert(name.to_string(), count);
@@ -246,7 +273,10 @@ fn properties_of(key: &str, value: &Json) -> Option<Props> {
     match properties {
         Some(Ok(properties)) => Some(properties),
         _ => {
-            tracing::error!(key, "config topic: a record without a map of text properties; it is passed over");
+            tracing::error!(
+                key,
+                "config topic: a record without a map of text properties; it is passed over"
+            );
             None
         }
     }
@@ -262,7 +292,11 @@ fn restart_request(name: &str, value: Option<Json>) -> Option<ConfigEvent> {
     let value = value?;
     let flag = |key: &str| value.get(key).and_then(Json::as_bool).unwrap_or(false);
     let (only_failed, include_tasks) = (flag("only-failed"), flag("include-tasks"));
-    let request = RestartRequest { connector: name.to_string(), only_failed, include_tasks };
+    let request = RestartRequest {
+        connector: name.to_string(),
+        only_failed,
+        include_tasks,
+    };
     Some(ConfigEvent::RestartRequested(request))
 }
 
@@ -270,7 +304,11 @@ fn session_key(value: Option<Json>) -> Option<Option<SessionKey>> {
     let value = value?;
     let text = |key: &str| value.get(key).and_then(Json::as_str).map(str::to_string);
     let created = value.get("creation-timestamp")?.as_i64()?;
-    Some(Some(SessionKey { key: text("key")?, algorithm: text("algorithm")?, created }))
+    Some(Some(SessionKey {
+        key: text("key")?,
+        algorithm: text("algorithm")?,
+        created,
+    }))
 }
 
 /// Records of the config topic, as Connect writes them: key and JSON text.
@@ -291,7 +329,11 @@ pub mod record {
 
     /// STOPPED is written as PAUSED for readers that don't know it.
     pub fn target_state(name: &str, state: TargetState) -> (String, String) {
-        let compatible = if state == TargetState::Stopped { TargetState::Paused } else { state };
+        let compatible = if state == TargetState::Stopped {
+            TargetState::Paused
+        } else {
+            state
+        };
         let value = json!({ "state": compatible.name(), "state.v2": state.name() });
         (target_state_key(name), value.to_string())
     }
@@ -326,7 +368,10 @@ mod tests {
 
     impl Log {
         fn new() -> Self {
-            Log { state: ConfigState::default(), next: 0 }
+            Log {
+                state: ConfigState::default(),
+                next: 0,
+            }
         }
 
         fn put(&mut self, key: &str, value: Option<&str>) -> Option<ConfigEvent> {
@@ -341,16 +386,24 @@ mod tests {
     }
 
     fn config() -> Props {
-        Props::new().with("name", "foo").with("connector.class", "FileStreamSource")
+        Props::new()
+            .with("name", "foo")
+            .with("connector.class", "FileStreamSource")
     }
 
     #[test]
     fn tasks_appear_with_their_commit() {
         let mut log = Log::new();
-        assert_eq!(log.put_pair(record::connector("foo", &config())), Some(ConfigEvent::ConnectorUpdated("foo".into())));
+        assert_eq!(
+            log.put_pair(record::connector("foo", &config())),
+            Some(ConfigEvent::ConnectorUpdated("foo".into()))
+        );
         assert_eq!(log.put_pair(record::task(&TaskId::new("foo", 0), &config())), None);
         assert!(log.state.tasks("foo").is_empty());
-        assert_eq!(log.put_pair(record::commit("foo", 1)), Some(ConfigEvent::TasksCommitted("foo".into())));
+        assert_eq!(
+            log.put_pair(record::commit("foo", 1)),
+            Some(ConfigEvent::TasksCommitted("foo".into()))
+        );
         assert_eq!(log.state.tasks("foo"), [TaskId::new("foo", 0)]);
         assert_eq!(log.state.offset, ConfigOffset(3));
         assert_eq!(log.state.applied_config("foo").unwrap().as_ref(), &config());
@@ -369,10 +422,16 @@ mod tests {
     #[test]
     fn stopped_is_written_for_old_readers_too() {
         let (key, value) = record::target_state("foo", TargetState::Stopped);
-        assert_eq!((key.as_str(), value.as_str()), ("target-state-foo", r#"{"state":"PAUSED","state.v2":"STOPPED"}"#));
+        assert_eq!(
+            (key.as_str(), value.as_str()),
+            ("target-state-foo", r#"{"state":"PAUSED","state.v2":"STOPPED"}"#)
+        );
         let mut log = Log::new();
         log.put_pair(record::connector("foo", &config()));
-        assert_eq!(log.put(&key, Some(&value)), Some(ConfigEvent::TargetChanged("foo".into())));
+        assert_eq!(
+            log.put(&key, Some(&value)),
+            Some(ConfigEvent::TargetChanged("foo".into()))
+        );
         assert_eq!(log.state.target_state("foo"), Some(TargetState::Stopped));
         assert_eq!(log.put(&key, Some(&value)), None, "nothing changed");
     }
@@ -391,7 +450,10 @@ mod tests {
         log.put_pair(record::connector("a-b", &config()));
         log.put_pair(record::task(&TaskId::new("a-b", 0), &config()));
         log.put_pair(record::commit("a-b", 1));
-        assert_eq!(log.put("connector-a-b", None), Some(ConfigEvent::ConnectorRemoved("a-b".into())));
+        assert_eq!(
+            log.put("connector-a-b", None),
+            Some(ConfigEvent::ConnectorRemoved("a-b".into()))
+        );
         assert_eq!(log.put("target-state-a-b", None), None);
         assert!(log.state.tasks("a-b").is_empty() && !log.state.contains("a-b"));
     }
@@ -419,7 +481,11 @@ mod tests {
 
     #[test]
     fn restarts_of_the_past_are_over() {
-        let request = RestartRequest { connector: "foo".into(), only_failed: true, include_tasks: false };
+        let request = RestartRequest {
+            connector: "foo".into(),
+            only_failed: true,
+            include_tasks: false,
+        };
         let (key, value) = record::restart(&request);
         let mut state = ConfigState::default();
         assert_eq!(state.apply(&key, Some(value.as_bytes()), 0, true), None);

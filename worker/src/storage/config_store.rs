@@ -142,21 +142,33 @@ impl KafkaConfigStore {
 #[async_trait]
 impl ConfigStore for KafkaConfigStore {
     async fn write(&self, records: Vec<ConfigRecord>) -> Result<()> {
-        let records: Vec<_> =
-            records.into_iter().map(|(key, value)| (key.into_bytes(), value.map(String::into_bytes))).collect();
+        let records: Vec<_> = records
+            .into_iter()
+            .map(|(key, value)| (key.into_bytes(), value.map(String::into_bytes)))
+            .collect();
         let write_and_read = async {
             self.log.send_all(&records).await?;
             self.log.read_to_end().await
         };
         tokio::time::timeout(WRITE_TIMEOUT, write_and_read)
             .await
-            .unwrap_or_else(|_| Err(Error::connect(format!("Writing to topic {} timed out", self.log.topic()))))
+            .unwrap_or_else(|_| {
+                Err(Error::connect(format!(
+                    "Writing to topic {} timed out",
+                    self.log.topic()
+                )))
+            })
     }
 
     async fn read_to_end(&self, timeout: Duration) -> Result<()> {
         tokio::time::timeout(timeout, self.log.read_to_end())
             .await
-            .unwrap_or_else(|_| Err(Error::retriable(format!("Timed out reading topic {} to its end", self.log.topic()))))
+            .unwrap_or_else(|_| {
+                Err(Error::retriable(format!(
+                    "Timed out reading topic {} to its end",
+                    self.log.topic()
+                )))
+            })
     }
 
     fn snapshot(&self) -> Arc<ConfigState> {
@@ -188,7 +200,8 @@ impl ConfigStore for MemoryConfigStore {
     async fn write(&self, records: Vec<ConfigRecord>) -> Result<()> {
         let mut next = self.next_offset.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in records {
-            self.shared.apply(&key, value.as_deref().map(str::as_bytes), *next, false);
+            self.shared
+                .apply(&key, value.as_deref().map(str::as_bytes), *next, false);
             *next += 1;
         }
         Ok(())
@@ -219,9 +232,18 @@ mod tests {
 
     #[test]
     fn the_restart_of_greatest_impact_wins() {
-        let request = |only_failed, include_tasks| RestartRequest { connector: "c".into(), only_failed, include_tasks };
+        let request = |only_failed, include_tasks| RestartRequest {
+            connector: "c".into(),
+            only_failed,
+            include_tasks,
+        };
         let mut changes = ConfigChanges::default();
-        for step in [request(true, false), request(false, true), request(true, true), request(false, false)] {
+        for step in [
+            request(true, false),
+            request(false, true),
+            request(true, true),
+            request(false, false),
+        ] {
             changes.add(ConfigEvent::RestartRequested(step));
         }
         assert_eq!(changes.restarts["c"], request(false, true));
@@ -230,7 +252,13 @@ mod tests {
     #[tokio::test]
     async fn memory_keeps_what_is_written() {
         let store = MemoryConfigStore::default();
-        store.write(vec![("connector-a".into(), Some(r#"{"properties":{"name":"a"}}"#.into()))]).await.unwrap();
+        store
+            .write(vec![(
+                "connector-a".into(),
+                Some(r#"{"properties":{"name":"a"}}"#.into()),
+            )])
+            .await
+            .unwrap();
         assert!(store.snapshot().contains("a"));
         assert_eq!(store.take_changes().connectors, BTreeSet::from(["a".to_string()]));
         assert!(store.take_changes().is_empty());

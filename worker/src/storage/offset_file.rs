@@ -29,12 +29,18 @@ impl FileOffsetStore {
         let table = match std::fs::read(path) {
             Ok(bytes) if bytes.is_empty() => Table::new(),
             Ok(bytes) => java_map::read(&bytes).ok_or_else(|| {
-                Error::connect(format!("{} is not an offsets file of a standalone worker", path.display()))
+                Error::connect(format!(
+                    "{} is not an offsets file of a standalone worker",
+                    path.display()
+                ))
             })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Table::new(),
             Err(error) => return Err(Error::from(error).with_context("file", path.display())),
         };
-        Ok(FileOffsetStore { path: path.to_path_buf(), table: Mutex::new(table) })
+        Ok(FileOffsetStore {
+            path: path.to_path_buf(),
+            table: Mutex::new(table),
+        })
     }
 }
 
@@ -56,7 +62,9 @@ impl OffsetStore for FileOffsetStore {
             tokio::fs::write(&unfinished, bytes).await?;
             tokio::fs::rename(&unfinished, &self.path).await
         };
-        written.await.map_err(|error| Error::from(error).with_context("file", self.path.display()))?;
+        written
+            .await
+            .map_err(|error| Error::from(error).with_context("file", self.path.display()))?;
         *table = changed;
         Ok(())
     }
@@ -64,7 +72,9 @@ impl OffsetStore for FileOffsetStore {
     async fn of_connector(&self, connector: &str) -> Result<Vec<(Bytes, Bytes)>> {
         let table = self.table.lock().await;
         let own = table.iter().filter(|(key, _)| offset_key::belongs_to(key, connector));
-        Ok(own.filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect())
+        Ok(own
+            .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
+            .collect())
     }
 }
 
@@ -135,7 +145,11 @@ mod java_map {
 
     /// Reads a stream; None if it holds anything but such a map.
     pub(super) fn read(bytes: &[u8]) -> Option<Table> {
-        let mut input = Input { rest: bytes.strip_prefix(&MAGIC)?, arrays: Vec::new(), next_handle: FIRST_HANDLE };
+        let mut input = Input {
+            rest: bytes.strip_prefix(&MAGIC)?,
+            arrays: Vec::new(),
+            next_handle: FIRST_HANDLE,
+        };
         input.expect(&[OBJECT])?;
         input.expect(HASH_MAP)?;
         input.take(8)?;
@@ -211,7 +225,10 @@ mod java_map {
             let mut table = Table::new();
             for count in 0..40u32 {
                 assert_eq!(read(&write(&table)), Some(table.clone()));
-                table.insert(Bytes::from(format!("key {count}")), (count % 3 > 0).then(|| Bytes::from(vec![0; 5])));
+                table.insert(
+                    Bytes::from(format!("key {count}")),
+                    (count % 3 > 0).then(|| Bytes::from(vec![0; 5])),
+                );
             }
         }
 
@@ -238,9 +255,15 @@ mod tests {
         let path = folder.path().join("offsets");
         let (key, value) = (Bytes::from(r#"["a",{"f":"x"}]"#), Bytes::from(r#"{"position":7}"#));
         let store = FileOffsetStore::open(&path).unwrap();
-        store.set(vec![(key.clone(), Some(value.clone())), (Bytes::from("gone"), None)]).await.unwrap();
+        store
+            .set(vec![(key.clone(), Some(value.clone())), (Bytes::from("gone"), None)])
+            .await
+            .unwrap();
         let again = FileOffsetStore::open(&path).unwrap();
-        assert_eq!(again.get(&[key.clone(), "gone".into()]).await.unwrap(), [Some(value.clone()), None]);
+        assert_eq!(
+            again.get(&[key.clone(), "gone".into()]).await.unwrap(),
+            [Some(value.clone()), None]
+        );
         assert_eq!(again.of_connector("a").await.unwrap(), [(key, value)]);
     }
 }

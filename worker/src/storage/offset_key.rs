@@ -5,9 +5,7 @@ use serde_json::Value as Json;
 /// True if the key is one of `connector`; keys that are not of the form belong to nobody.
 pub(super) fn belongs_to(key: &[u8], connector: &str) -> bool {
     match serde_json::from_slice::<Json>(key) {
-        Ok(Json::Array(parts)) => {
-            parts.len() == 2 && parts[0].as_str() == Some(connector) && parts[1].is_object()
-        }
+        Ok(Json::Array(parts)) => parts.len() == 2 && parts[0].as_str() == Some(connector) && parts[1].is_object(),
         _ => false,
     }
 }

@@ -54,8 +54,10 @@ impl OffsetStore for KafkaOffsetStore {
     }
 
     async fn set(&self, entries: Vec<(Bytes, Option<Bytes>)>) -> Result<()> {
-        let records: Vec<_> =
-            entries.into_iter().map(|(key, value)| (key.to_vec(), value.map(|value| value.to_vec()))).collect();
+        let records: Vec<_> = entries
+            .into_iter()
+            .map(|(key, value)| (key.to_vec(), value.map(|value| value.to_vec())))
+            .collect();
         self.log.send_all(&records).await
     }
 

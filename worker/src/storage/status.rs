@@ -30,7 +30,9 @@ impl Lifecycle {
 
     pub fn from_name(name: &str) -> Option<Self> {
         use Lifecycle::*;
-        [Unassigned, Running, Paused, Failed, Destroyed, Restarting, Stopped].into_iter().find(|state| state.name() == name)
+        [Unassigned, Running, Paused, Failed, Destroyed, Restarting, Stopped]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 

@@ -36,7 +36,10 @@ pub(super) fn parse_key(key: &str) -> Option<StatusKey> {
     }
     let (topic, connector) = key.strip_prefix("status-topic-")?.split_once(':')?;
     let connector = connector.strip_prefix("connector-")?;
-    Some(StatusKey::Topic { topic: topic.to_string(), connector: connector.to_string() })
+    Some(StatusKey::Topic {
+        topic: topic.to_string(),
+        connector: connector.to_string(),
+    })
 }
 
 /// A status with its kind.
@@ -119,19 +122,32 @@ pub(super) fn parse_value(key: &StatusKey, bytes: &[u8]) -> Result<StatusValue> 
     let json: StateJson = serde_json::from_slice(bytes).map_err(invalid)?;
     let state = Lifecycle::from_name(&json.state)
         .ok_or_else(|| Error::data(format!("Invalid status: unknown state {}", json.state)))?;
-    let StateJson { trace, worker_id, generation, version, .. } = json;
+    let StateJson {
+        trace,
+        worker_id,
+        generation,
+        version,
+        ..
+    } = json;
     Ok(match key {
-        StatusKey::Task(task) => {
-            StatusValue::Task(TaskStatus { task: task.clone(), state, trace, worker_id, generation, version })
-        }
-        StatusKey::Connector(connector) | StatusKey::Topic { connector, .. } => StatusValue::Connector(ConnectorStatus {
-            connector: connector.clone(),
+        StatusKey::Task(task) => StatusValue::Task(TaskStatus {
+            task: task.clone(),
             state,
             trace,
             worker_id,
             generation,
             version,
         }),
+        StatusKey::Connector(connector) | StatusKey::Topic { connector, .. } => {
+            StatusValue::Connector(ConnectorStatus {
+                connector: connector.clone(),
+                state,
+                trace,
+                worker_id,
+                generation,
+                version,
+            })
+        }
     })
 }
 
@@ -144,7 +160,13 @@ mod tests {
         for (text, key) in [
             ("status-connector-a-b", StatusKey::Connector("a-b".into())),
             ("status-task-a-b-12", StatusKey::Task(TaskId::new("a-b", 12))),
-            ("status-topic-t:connector-c:d", StatusKey::Topic { topic: "t".into(), connector: "c:d".into() }),
+            (
+                "status-topic-t:connector-c:d",
+                StatusKey::Topic {
+                    topic: "t".into(),
+                    connector: "c:d".into(),
+                },
+            ),
         ] {
             assert_eq!(parse_key(text), Some(key.clone()));
             assert_eq!(key.to_string(), text);
@@ -171,6 +193,12 @@ mod tests {
         );
         let key = StatusKey::Task(TaskId::new("c", 0));
         assert_eq!(parse_value(&key, json.as_bytes()).unwrap(), StatusValue::Task(status));
-        assert!(parse_value(&key, br#"{"state":"RUNNING","trace":null,"worker_id":"w","generation":"x"}"#).is_err());
+        assert!(
+            parse_value(
+                &key,
+                br#"{"state":"RUNNING","trace":null,"worker_id":"w","generation":"x"}"#
+            )
+            .is_err()
+        );
     }
 }

@@ -41,7 +41,11 @@ impl StatusTable {
                 }
             }
             StatusValue::Topic(status) => {
-                tables.topics.entry(status.connector.clone()).or_default().insert(status.topic.clone(), status);
+                tables
+                    .topics
+                    .entry(status.connector.clone())
+                    .or_default()
+                    .insert(status.topic.clone(), status);
             }
         }
     }
@@ -68,14 +72,18 @@ impl StatusTable {
     }
 
     pub(super) fn may_replace_connector(&self, status: &ConnectorStatus) -> bool {
-        self.lock().connectors.get(&status.connector).is_none_or(|known| {
-            known.worker_id == status.worker_id || known.generation <= status.generation
-        })
+        self.lock()
+            .connectors
+            .get(&status.connector)
+            .is_none_or(|known| known.worker_id == status.worker_id || known.generation <= status.generation)
     }
 
     pub(super) fn may_replace_task(&self, status: &TaskStatus) -> bool {
         let tables = self.lock();
-        let known = tables.tasks.get(&status.task.connector).and_then(|tasks| tasks.get(&status.task.task));
+        let known = tables
+            .tasks
+            .get(&status.task.connector)
+            .and_then(|tasks| tasks.get(&status.task.task));
         known.is_none_or(|known| known.worker_id == status.worker_id || known.generation <= status.generation)
     }
 
@@ -84,7 +92,11 @@ impl StatusTable {
     }
 
     pub(super) fn tasks(&self, connector: &str) -> Vec<TaskStatus> {
-        self.lock().tasks.get(connector).map(|tasks| tasks.values().cloned().collect()).unwrap_or_default()
+        self.lock()
+            .tasks
+            .get(connector)
+            .map(|tasks| tasks.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     pub(super) fn task(&self, task: &TaskId) -> Option<TaskStatus> {
@@ -96,7 +108,11 @@ impl StatusTable {
     }
 
     pub(super) fn topics(&self, connector: &str) -> Vec<TopicStatus> {
-        self.lock().topics.get(connector).map(|topics| topics.values().cloned().collect()).unwrap_or_default()
+        self.lock()
+            .topics
+            .get(connector)
+            .map(|topics| topics.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     pub(super) fn connectors(&self) -> Vec<String> {

@@ -43,9 +43,16 @@ impl KafkaStatusStore {
 }
 
 fn read_back(table: &StatusTable, record: &LogRecord) {
-    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()).and_then(status_record::parse_key);
+    let key = record
+        .key
+        .as_deref()
+        .and_then(|key| std::str::from_utf8(key).ok())
+        .and_then(status_record::parse_key);
     let Some(key) = key else {
-        tracing::warn!(offset = record.offset, "status topic: unknown kind of record; it is passed over");
+        tracing::warn!(
+            offset = record.offset,
+            "status topic: unknown kind of record; it is passed over"
+        );
         return;
     };
     let Some(bytes) = record.value.as_deref() else {
@@ -84,12 +91,18 @@ impl StatusStore for KafkaStatusStore {
     }
 
     fn put_topic(&self, status: TopicStatus) {
-        let key = StatusKey::Topic { topic: status.topic.clone(), connector: status.connector.clone() };
+        let key = StatusKey::Topic {
+            topic: status.topic.clone(),
+            connector: status.connector.clone(),
+        };
         self.send(key.to_string(), Some(StatusValue::Topic(status).to_json()));
     }
 
     fn delete_topic(&self, topic: &str, connector: &str) {
-        let key = StatusKey::Topic { topic: topic.to_string(), connector: connector.to_string() };
+        let key = StatusKey::Topic {
+            topic: topic.to_string(),
+            connector: connector.to_string(),
+        };
         self.send(key.to_string(), None);
     }
 

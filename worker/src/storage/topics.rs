@@ -33,7 +33,9 @@ pub struct TopicAdmin {
 
 impl TopicAdmin {
     pub fn new(config: &ClientConfig) -> Result<Self> {
-        let client = config.create().map_err(|error| Error::connect(format!("Cannot make an admin client: {error}")))?;
+        let client = config
+            .create()
+            .map_err(|error| Error::connect(format!("Cannot make an admin client: {error}")))?;
         Ok(TopicAdmin { client })
     }
 
@@ -68,7 +70,10 @@ impl TopicAdmin {
                 Err(error) => return Err(error),
             }
             if Instant::now() >= deadline {
-                return Err(Error::connect(format!("Topic '{}' did not appear within 60 seconds", topic.name)));
+                return Err(Error::connect(format!(
+                    "Topic '{}' did not appear within 60 seconds",
+                    topic.name
+                )));
             }
             if self.partitions(&topic.name)?.is_none() {
                 tokio::time::sleep(pause).await;
@@ -88,25 +93,40 @@ impl TopicAdmin {
     }
 
     async fn create(&self, topic: &InternalTopic) -> Result<()> {
-        let mut wanted = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replication));
+        let mut wanted = NewTopic::new(
+            &topic.name,
+            topic.partitions,
+            TopicReplication::Fixed(topic.replication),
+        );
         for (key, value) in topic.settings.iter() {
             match key {
                 "topic" | "partitions" | "replication.factor" => {}
                 "cleanup.policy" => {
                     let prefix = topic.key.trim_end_matches("topic");
-                    tracing::warn!("{prefix}cleanup.policy is ignored: topic {} must be compacted", topic.name);
+                    tracing::warn!(
+                        "{prefix}cleanup.policy is ignored: topic {} must be compacted",
+                        topic.name
+                    );
                 }
                 _ => wanted = wanted.set(key, value.unwrap_or_default()),
             }
         }
         wanted = wanted.set("cleanup.policy", "compact");
-        let options = AdminOptions::new().operation_timeout(Some(REQUEST)).request_timeout(Some(REQUEST));
+        let options = AdminOptions::new()
+            .operation_timeout(Some(REQUEST))
+            .request_timeout(Some(REQUEST));
         let refused = |code: String, retriable: bool| {
-            let text = format!("Error while attempting to create/find topic(s) '{}': {code}", topic.name);
+            let text = format!(
+                "Error while attempting to create/find topic(s) '{}': {code}",
+                topic.name
+            );
             Error::connect(text).with_retriable(retriable)
         };
-        let results =
-            self.client.create_topics([&wanted], &options).await.map_err(|error| refused(error.to_string(), true))?;
+        let results = self
+            .client
+            .create_topics([&wanted], &options)
+            .await
+            .map_err(|error| refused(error.to_string(), true))?;
         for result in results {
             match result {
                 Ok(_) => tracing::info!(topic = topic.name, purpose = topic.purpose, "created an internal topic"),
@@ -135,7 +155,9 @@ impl TopicAdmin {
                  guarantee consistency of {purpose}, but found {partitions} partitions."
             )));
         }
-        let Some(policy) = self.cleanup_policy(name).await else { return Ok(()) };
+        let Some(policy) = self.cleanup_policy(name).await else {
+            return Ok(());
+        };
         if policy == "compact" {
             return Ok(());
         }
@@ -151,7 +173,10 @@ impl TopicAdmin {
     /// None if the broker does not tell (no permission, unsupported): the check is then skipped, as in Connect.
     async fn cleanup_policy(&self, topic: &str) -> Option<String> {
         let options = AdminOptions::new().request_timeout(Some(REQUEST));
-        let described = self.client.describe_configs([&ResourceSpecifier::Topic(topic)], &options).await;
+        let described = self
+            .client
+            .describe_configs([&ResourceSpecifier::Topic(topic)], &options)
+            .await;
         let resource = match described.map(|mut results| results.pop()) {
             Ok(Some(Ok(resource))) => resource,
             Ok(Some(Err(code))) => {
