@@ -2,15 +2,11 @@
 
 use crate::config::WorkerConfig;
 use crate::config::client::{ClientKind, SaslLogin, SaslSettings, layers, to_librdkafka, to_wire};
+use crate::config::worker::millis;
 use crate::kafka::wire::{Password, Sasl, SaslMechanism, WireConfig, WireSecurity};
 use rdkafka::ClientConfig;
 use std::time::Duration;
 use turnbuckle_api::{Error, Props, Result};
-
-/// Milliseconds of a setting; negative ones count as none.
-pub(super) fn millis(value: impl TryInto<u64>) -> Duration {
-    Duration::from_millis(value.try_into().unwrap_or(0))
-}
 
 /// How long the start waits for a broker: `default.api.timeout.ms`, as the JVM worker's admin client.
 ///

@@ -1,8 +1,8 @@
 //! A distributed worker.
 
-use super::clients::{self, millis};
+use super::clients;
 use super::{Failure, shutdown_on_signal, unsupported};
-use crate::config::worker::{ConnectProtocol, DistributedSettings};
+use crate::config::worker::{ConnectProtocol, DistributedSettings, millis};
 use crate::config::{Mode, WorkerConfig};
 use crate::group::{self, GroupConfig};
 use crate::herder::{self, HerderParts, HerderSettings};
@@ -22,7 +22,7 @@ pub(super) const RUNTIME_EVENTS: usize = 64;
 
 /// Runs a distributed worker until a signal.
 pub async fn distributed(props: Props) -> Result<(), Failure> {
-    let config = WorkerConfig::from_props(Mode::Distributed, props)?;
+    let config = Arc::new(WorkerConfig::from_props(Mode::Distributed, props)?);
     let settings = config
         .distributed()
         .ok_or_else(|| Error::config("not a distributed worker's properties"))?;
@@ -49,7 +49,10 @@ pub async fn distributed(props: Props) -> Result<(), Failure> {
     let plugins = Arc::new(Plugins::builtin());
     let (events, runtime_events) = mpsc::channel(RUNTIME_EVENTS);
     let runtime = Runtime::new(
-        runtime_config(&config, &worker_id),
+        RuntimeConfig {
+            worker_id: worker_id.clone(),
+            worker: config.clone(),
+        },
         plugins.clone(),
         stores.statuses.clone(),
         stores.offsets.clone(),
@@ -192,18 +195,6 @@ fn group_config(settings: &DistributedSettings, worker_url: &str) -> GroupConfig
         retry_backoff: millis(settings.retry_backoff_ms),
         retry_backoff_max: millis(settings.retry_backoff_max_ms),
         scheduled_rebalance_max_delay: millis(settings.scheduled_rebalance_max_delay_ms),
-    }
-}
-
-pub(super) fn runtime_config(config: &WorkerConfig, worker_id: &str) -> RuntimeConfig {
-    RuntimeConfig {
-        worker_id: worker_id.to_string(),
-        worker_props: config.props.clone(),
-        offset_flush_interval: millis(config.common.offset_flush_interval_ms),
-        offset_flush_timeout: millis(config.common.offset_flush_timeout_ms),
-        task_shutdown_graceful_timeout: millis(config.common.task_shutdown_graceful_timeout_ms),
-        topic_creation_enable: config.common.topic_creation_enable,
-        topic_tracking_enable: config.common.topic_tracking_enable,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::clients;
 use super::connector_file::{self, ConnectorFile};
-use super::distributed::{RUNTIME_EVENTS, herder_settings, runtime_config};
+use super::distributed::{RUNTIME_EVENTS, herder_settings};
 use super::{Failure, shutdown_on_signal, unsupported};
 use crate::config::{Mode, WorkerConfig};
 use crate::herder::{self, Herder, HerderError, HerderHandle, HerderParts, ValidateConfig};
 use crate::plugins::Plugins;
 use crate::rest::RestServer;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, RuntimeConfig};
 use crate::storage::memory::MemoryStatusStore;
 use crate::storage::topics::TopicAdmin;
 use crate::storage::{FileOffsetStore, MemoryConfigStore, OffsetStore};
@@ -34,7 +34,7 @@ pub async fn run_standalone(
     files: StandaloneFiles,
     offsets: Option<Arc<dyn OffsetStore>>,
 ) -> Result<(), Failure> {
-    let config = WorkerConfig::from_props(Mode::Standalone, props)?;
+    let config = Arc::new(WorkerConfig::from_props(Mode::Standalone, props)?);
     let settings = config
         .standalone()
         .ok_or_else(|| Error::config("not a standalone worker's properties"))?;
@@ -67,7 +67,10 @@ pub async fn run_standalone(
     let statuses = Arc::new(MemoryStatusStore::new());
     let (events, runtime_events) = mpsc::channel(RUNTIME_EVENTS);
     let runtime = Runtime::new(
-        runtime_config(&config, &worker_id),
+        RuntimeConfig {
+            worker_id: worker_id.clone(),
+            worker: config.clone(),
+        },
         plugins.clone(),
         statuses.clone(),
         offsets.clone(),

@@ -1,11 +1,12 @@
-//! Client settings of connectors in the layers of Connect's `Worker`: defaults, then the worker's prefixed settings, then the
-//! connector's overrides. Names are Java's; [`to_librdkafka`] translates them at the end.
+//! Clients of connectors: the worker's and the connector's settings in Connect's layers ([`layers`]), after the override policy
+//! has agreed, as librdkafka takes them; and what the worker itself serves of a consumer's settings.
 
-use crate::config::client::{ClientKind, to_librdkafka};
-use crate::config::override_policy::OverridePolicy;
+use crate::config::WorkerConfig;
+use crate::config::client::{ClientKind, layers, to_librdkafka};
 use crate::herder::TaskId;
 use crate::kafka::consumer::BatchLimits;
 use rdkafka::ClientConfig;
+use std::sync::Arc;
 use std::time::Duration;
 use turnbuckle_api::{Error, Props, Result};
 
@@ -20,114 +21,68 @@ const METADATA_MAX_AGE: Duration = Duration::from_secs(300);
 /// Makes client settings of connectors from those of the worker.
 #[derive(Debug)]
 pub(super) struct Clients {
-    worker: Props,
+    worker: Arc<WorkerConfig>,
 }
 
 impl Clients {
-    pub(super) fn new(worker: Props) -> Self {
+    pub(super) fn new(worker: Arc<WorkerConfig>) -> Self {
         Clients { worker }
     }
 
-    fn bootstrap(&self) -> &str {
-        self.worker.get("bootstrap.servers").unwrap_or_default()
+    fn check_overrides(&self, kind: ClientKind, connector: &Props) -> Result<()> {
+        self.worker.override_policy.check(&layers::overrides(kind, connector))
     }
 
-    fn overrides(&self, connector: &Props, prefix: &str) -> Result<Props> {
-        let overrides = connector.with_prefix(prefix);
-        let policy = match self.worker.get("connector.client.config.override.policy") {
-            Some(name) => OverridePolicy::from_name(name.trim())?,
-            None => OverridePolicy::All,
-        };
-        policy.check(&overrides)?;
-        Ok(overrides)
+    fn producer_props(&self, connector: &Props, client_id: &str) -> Result<Props> {
+        self.check_overrides(ClientKind::Producer, connector)?;
+        Ok(layers::producer(&self.worker, client_id, connector, &Props::new()))
     }
 
-    fn producer_props(&self, connector: &Props, client_id: String) -> Result<Props> {
-        let mut props = Props::new()
-            .with("bootstrap.servers", self.bootstrap())
-            .with(
-                "key.serializer",
-                "org.apache.kafka.common.serialization.ByteArraySerializer",
-            )
-            .with(
-                "value.serializer",
-                "org.apache.kafka.common.serialization.ByteArraySerializer",
-            )
-            .with("max.block.ms", i64::MAX.to_string())
-            .with("enable.idempotence", "false")
-            .with("acks", "all")
-            .with("max.in.flight.requests.per.connection", "1")
-            .with("delivery.timeout.ms", i32::MAX.to_string())
-            .with("client.id", client_id);
-        props.extend(&self.worker.with_prefix("producer."));
-        props.extend(&self.overrides(connector, "producer.override.")?);
-        Ok(props)
+    fn consumer_props(&self, connector: &Props, name: &str, client_id: &str) -> Result<Props> {
+        self.check_overrides(ClientKind::Consumer, connector)?;
+        Ok(layers::sink_consumer(
+            &self.worker,
+            name,
+            client_id,
+            connector,
+            &Props::new(),
+        ))
     }
 
-    fn consumer_props(&self, connector: &Props, name: &str, client_id: String) -> Result<Props> {
-        let mut props = Props::new()
-            .with("group.id", format!("connect-{name}"))
-            .with("client.id", client_id)
-            .with("bootstrap.servers", self.bootstrap())
-            .with("enable.auto.commit", "false")
-            .with("auto.offset.reset", "earliest")
-            .with(
-                "key.deserializer",
-                "org.apache.kafka.common.serialization.ByteArrayDeserializer",
-            )
-            .with(
-                "value.deserializer",
-                "org.apache.kafka.common.serialization.ByteArrayDeserializer",
-            );
-        props.extend(&self.worker.with_prefix("consumer."));
-        props.extend(&self.overrides(connector, "consumer.override.")?);
-        Ok(props)
+    fn producer(&self, connector: &Props, client_id: &str) -> Result<ClientConfig> {
+        to_librdkafka(ClientKind::Producer, &self.producer_props(connector, client_id)?)
     }
 
-    fn admin_props(&self, connector: &Props, client_id: String) -> Result<Props> {
-        let mut props = Props::new()
-            .with("bootstrap.servers", self.bootstrap())
-            .with("client.id", client_id);
-        let own = ["admin.", "producer.", "consumer."];
-        for (key, value) in self.worker.iter() {
-            if !own.iter().any(|prefix| key.starts_with(prefix)) {
-                props.insert_nullable(key, value.map(str::to_string));
-            }
-        }
-        props.extend(&self.worker.with_prefix("admin."));
-        props.extend(&self.overrides(connector, "admin.override.")?);
-        Ok(props)
+    fn admin(&self, connector: &Props, client_id: &str) -> Result<ClientConfig> {
+        self.check_overrides(ClientKind::Admin, connector)?;
+        let props = layers::admin(&self.worker, client_id, connector, &Props::new());
+        to_librdkafka(ClientKind::Admin, &props)
     }
 
     /// Producer of a source task.
     pub(super) fn task_producer(&self, connector: &Props, task: &TaskId) -> Result<ClientConfig> {
-        let client_id = format!("connector-producer-{task}");
-        to_librdkafka(ClientKind::Producer, &self.producer_props(connector, client_id)?)
+        self.producer(connector, &format!("connector-producer-{task}"))
     }
 
     /// Admin client of a source task, for topic creation.
     pub(super) fn task_admin(&self, connector: &Props, task: &TaskId) -> Result<ClientConfig> {
-        let client_id = format!("connector-adminclient-{task}");
-        to_librdkafka(ClientKind::Admin, &self.admin_props(connector, client_id)?)
+        self.admin(connector, &format!("connector-adminclient-{task}"))
     }
 
     /// Producer of a sink task's dead letters.
     pub(super) fn dead_letter_producer(&self, connector: &Props, task: &TaskId) -> Result<ClientConfig> {
-        let client_id = format!("connector-dlq-producer-{task}");
-        to_librdkafka(ClientKind::Producer, &self.producer_props(connector, client_id)?)
+        self.producer(connector, &format!("connector-dlq-producer-{task}"))
     }
 
+    /// Admin client that creates the topic of dead letters.
     pub(super) fn dead_letter_admin(&self, connector: &Props) -> Result<ClientConfig> {
-        to_librdkafka(
-            ClientKind::Admin,
-            &self.admin_props(connector, "connector-dlq-adminclient-".to_string())?,
-        )
+        self.admin(connector, "connector-dlq-adminclient-")
     }
 
     /// Consumer of a sink task, with what of its settings the worker itself serves.
     pub(super) fn task_consumer(&self, connector: &Props, task: &TaskId) -> Result<SinkClient> {
         let client_id = format!("connector-consumer-{task}");
-        let props = self.consumer_props(connector, &task.connector, client_id)?;
+        let props = self.consumer_props(connector, &task.connector, &client_id)?;
         let records = positive(&props, "max.poll.records")?;
         let refresh = positive(&props, "metadata.max.age.ms")?;
         Ok(SinkClient {
@@ -143,7 +98,7 @@ impl Clients {
     /// Consumer that reads the group offsets of a sink connector.
     pub(super) fn group_reader(&self, connector: &Props, name: &str) -> Result<ClientConfig> {
         let client_id = format!("connector-worker-adminclient-{name}");
-        to_librdkafka(ClientKind::Consumer, &self.consumer_props(connector, name, client_id)?)
+        to_librdkafka(ClientKind::Consumer, &self.consumer_props(connector, name, &client_id)?)
     }
 }
 
@@ -167,56 +122,81 @@ fn positive(props: &Props, key: &str) -> Result<Option<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Mode;
 
     fn clients(extra: &[(&str, &str)]) -> Clients {
-        let mut worker = Props::new().with("bootstrap.servers", "broker:9092");
+        let mut worker = Props::new()
+            .with("bootstrap.servers", "broker:9092")
+            .with("offset.storage.file.filename", "offsets")
+            .with("key.converter", "K")
+            .with("value.converter", "V");
         for (key, value) in extra {
             worker.insert(*key, *value);
         }
-        Clients::new(worker)
+        Clients::new(Arc::new(WorkerConfig::from_props(Mode::Standalone, worker).unwrap()))
     }
 
     #[test]
-    fn later_layers_win() {
-        let clients = clients(&[("producer.acks", "1"), ("producer.linger.ms", "7"), ("acks", "0")]);
+    fn the_worker_and_the_connector_set_up_clients() {
+        let clients = clients(&[
+            ("producer.acks", "1"),
+            ("producer.linger.ms", "7"),
+            ("acks", "0"),
+            ("client.id", "w1"),
+        ]);
+        let (none, task) = (Props::new(), TaskId::new("c", 0));
         let connector = Props::new().with("producer.override.linger.ms", "9");
-        let props = clients.producer_props(&connector, "id".into()).unwrap();
-        assert_eq!((props.get("acks"), props.get("linger.ms")), (Some("1"), Some("9")));
-        assert_eq!(props.get("bootstrap.servers"), Some("broker:9092"));
+        let producer = clients.task_producer(&connector, &task).unwrap();
+        assert_eq!(producer.get("acks"), Some("1"));
+        assert_eq!(producer.get("linger.ms"), Some("9"));
+        assert_eq!(producer.get("client.id"), Some("connector-producer-c-0"));
         let connector = Props::new().with("consumer.override.group.id", "own");
-        let props = clients.consumer_props(&connector, "c", "id".into()).unwrap();
-        assert_eq!(props.get("group.id"), Some("own"));
+        let consumer = clients.task_consumer(&connector, &task).unwrap().config;
+        assert_eq!(consumer.get("group.id"), Some("own"));
+        assert_eq!(consumer.get("client.id"), Some("connector-consumer-c-0"));
+        let reader = clients.group_reader(&none, "c").unwrap();
+        assert_eq!(reader.get("group.id"), Some("connect-c"));
+        // A worker's client.id replaces that of admin clients only.
+        let admin = clients.task_admin(&none, &task).unwrap();
+        assert_eq!(admin.get("client.id"), Some("w1"));
     }
 
     #[test]
-    fn a_workers_client_id_replaces_that_of_admin_clients_only() {
-        let clients = clients(&[("client.id", "w1"), ("producer.client.id", "p1")]);
-        let none = Props::new();
-        assert_eq!(
-            clients.admin_props(&none, "a".into()).unwrap().get("client.id"),
-            Some("w1")
-        );
-        assert_eq!(
-            clients.consumer_props(&none, "c", "x".into()).unwrap().get("client.id"),
-            Some("x")
-        );
-        assert_eq!(
-            clients.producer_props(&none, "y".into()).unwrap().get("client.id"),
-            Some("p1")
-        );
+    fn a_batch_has_the_wanted_number_of_records() {
+        let clients = clients(&[("consumer.max.poll.records", "50")]);
+        let task = TaskId::new("c", 0);
+        for (given, expected) in [(None, Ok(50)), (Some("7"), Ok(7)), (Some("0"), Err(()))] {
+            let mut connector = Props::new();
+            if let Some(given) = given {
+                connector.insert("consumer.override.max.poll.records", given);
+            }
+            let client = clients.task_consumer(&connector, &task);
+            assert_eq!(client.map(|client| client.limits.records).map_err(drop), expected);
+        }
     }
 
     #[test]
-    fn the_policy_refuses_overrides() {
+    fn the_policy_refuses_overrides_of_every_kind() {
         let strict = clients(&[("connector.client.config.override.policy", "None")]);
-        let connector = Props::new().with("producer.override.acks", "1");
-        let error = strict.producer_props(&connector, "id".into()).unwrap_err();
-        assert!(
-            error
-                .message()
-                .unwrap()
-                .starts_with("Client Config Overrides not allowed ["),
-            "{error}"
-        );
+        let task = TaskId::new("c", 0);
+        for key in [
+            "producer.override.acks",
+            "consumer.override.group.id",
+            "admin.override.retries",
+        ] {
+            let connector = Props::new().with(key, "1");
+            let errors = [
+                strict.task_producer(&connector, &task).err(),
+                strict.task_consumer(&connector, &task).err(),
+                strict.task_admin(&connector, &task).err(),
+            ];
+            let refused: Vec<_> = errors.iter().flatten().collect();
+            assert_eq!(refused.len(), 1, "{key}");
+            let message = refused[0].message().unwrap();
+            assert!(
+                message.starts_with("Client Config Overrides not allowed ["),
+                "{message}"
+            );
+        }
     }
 }

@@ -22,6 +22,8 @@ mod tests;
 
 pub use start::StartTask;
 
+use crate::config::WorkerConfig;
+use crate::config::worker::millis;
 use crate::herder::{ConnectorType, TargetState, TaskId};
 use crate::plugins::Plugins;
 use crate::storage::{OffsetStore, StatusStore};
@@ -41,15 +43,26 @@ use turnbuckle_api::{Error, ErrorKind, OffsetMap, Props, Result};
 pub struct RuntimeConfig {
     /// `host:port` of this worker, as statuses show it.
     pub worker_id: String,
-    /// The worker's properties as given.
-    pub worker_props: Props,
-    pub offset_flush_interval: Duration,
-    pub offset_flush_timeout: Duration,
-    pub task_shutdown_graceful_timeout: Duration,
-    /// `topic.creation.enable`.
-    pub topic_creation_enable: bool,
-    /// `topic.tracking.enable`.
-    pub topic_tracking_enable: bool,
+    /// What the worker was told.
+    pub worker: Arc<WorkerConfig>,
+}
+
+impl RuntimeConfig {
+    fn offset_flush_interval(&self) -> Duration {
+        millis(self.worker.common.offset_flush_interval_ms)
+    }
+
+    fn offset_flush_timeout(&self) -> Duration {
+        millis(self.worker.common.offset_flush_timeout_ms)
+    }
+
+    fn task_shutdown_graceful_timeout(&self) -> Duration {
+        millis(self.worker.common.task_shutdown_graceful_timeout_ms)
+    }
+
+    fn topic_creation_enable(&self) -> bool {
+        self.worker.common.topic_creation_enable
+    }
 }
 
 /// What the runtime tells the herder.
@@ -87,7 +100,7 @@ impl Runtime {
         events: mpsc::Sender<RuntimeEvent>,
     ) -> Arc<Self> {
         Arc::new(Runtime {
-            clients: Clients::new(config.worker_props.clone()),
+            clients: Clients::new(config.worker.clone()),
             config,
             plugins,
             statuses,
@@ -139,7 +152,7 @@ impl Runtime {
             let instance = match plugin.kind {
                 PluginKind::Source { connector, .. } => {
                     // Connect reads these keys when it makes the connector, not when it validates.
-                    if self.config.topic_creation_enable {
+                    if self.config.topic_creation_enable() {
                         source::topic_creation::Groups::from_props(&config)?;
                     }
                     Instance::Source(connector())
@@ -179,7 +192,7 @@ impl Runtime {
                           worker's offsets topic";
             return Err(Error::invalid_config("offsets.storage.topic", topic, detail));
         }
-        let providers = self.config.worker_props.get("config.providers").unwrap_or_default();
+        let providers = self.config.worker.props.get("config.providers").unwrap_or_default();
         for provider in providers.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let placeholder = format!("${{{provider}:");
             let used = config
@@ -292,7 +305,7 @@ impl Runtime {
         for (_, handle) in &stopped {
             handle.set(Control::Stop);
         }
-        let deadline = tokio::time::Instant::now() + self.config.task_shutdown_graceful_timeout;
+        let deadline = tokio::time::Instant::now() + self.config.task_shutdown_graceful_timeout();
         futures::future::join_all(stopped.iter_mut().map(|(id, handle)| async move {
             if tokio::time::timeout_at(deadline, handle.ended()).await.is_err() {
                 tracing::error!(task = %id, "Graceful stop of task failed.");

@@ -64,7 +64,7 @@ impl Runtime {
     pub(super) async fn make_task(&self, start: StartTask, status: &Arc<TaskStatusWriter>) -> Result<TaskHandle> {
         Limits::from_props(&start.connector_config)?.check(&start.id.connector, start.task_count)?;
         let plugin = self.task_plugin(&start)?;
-        let converters = ConverterSet::new(&self.plugins, &start.connector_config, &self.config.worker_props)?;
+        let converters = ConverterSet::new(&self.plugins, &start.connector_config, &self.config.worker.props)?;
         let chain = Chain::new(&self.plugins, &start.connector_config)?;
         match plugin.kind {
             PluginKind::Source { task, .. } => self.make_source(start, task(), converters, chain, status),
@@ -83,7 +83,7 @@ impl Runtime {
     ) -> Result<TaskHandle> {
         let config = &start.connector_config;
         let errors = ErrorConfig::from_props(config)?;
-        let groups = match self.config.topic_creation_enable {
+        let groups = match self.config.topic_creation_enable() {
             true => Groups::from_props(config)?,
             false => None,
         };
@@ -119,8 +119,8 @@ impl Runtime {
             context: Arc::new(context),
             sender,
             times: SourceTimes {
-                flush_interval: self.config.offset_flush_interval,
-                flush_timeout: self.config.offset_flush_timeout,
+                flush_interval: self.config.offset_flush_interval(),
+                flush_timeout: self.config.offset_flush_timeout(),
             },
         };
         let target = Control::from(start.target);
@@ -155,8 +155,8 @@ impl Runtime {
         };
         let topics = self.topic_tracker(&start.id);
         let times = SinkTimes {
-            flush_interval: self.config.offset_flush_interval,
-            flush_timeout: self.config.offset_flush_timeout,
+            flush_interval: self.config.offset_flush_interval(),
+            flush_timeout: self.config.offset_flush_timeout(),
         };
         let (id, config) = (start.id, start.task_config);
         let target = Control::from(start.target);
@@ -193,6 +193,10 @@ impl Runtime {
     }
 
     fn topic_tracker(&self, task: &TaskId) -> TopicTracker {
-        TopicTracker::new(task.clone(), self.statuses.clone(), self.config.topic_tracking_enable)
+        TopicTracker::new(
+            task.clone(),
+            self.statuses.clone(),
+            self.config.worker.common.topic_tracking_enable,
+        )
     }
 }

@@ -10,7 +10,13 @@ use super::client::table;
 use super::override_policy::OverridePolicy;
 use super::properties;
 use std::path::Path;
+use std::time::Duration;
 use turnbuckle_api::{Config, Props, Result};
+
+/// Milliseconds of a setting; negative ones count as none.
+pub(crate) fn millis(value: impl TryInto<u64>) -> Duration {
+    Duration::from_millis(value.try_into().unwrap_or(0))
+}
 
 /// How the worker runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

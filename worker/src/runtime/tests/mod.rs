@@ -6,6 +6,7 @@ mod sinks;
 mod sources;
 
 use super::{Runtime, RuntimeConfig, RuntimeEvent, StartTask};
+use crate::config::{Mode, WorkerConfig};
 use crate::herder::{TargetState, TaskId};
 use crate::plugins::Plugins;
 use crate::storage::memory::{MemoryOffsetStore, MemoryStatusStore};
@@ -44,15 +45,14 @@ impl Bench {
             .with("consumer.session.timeout.ms", "6000")
             .with("key.converter", "test.TextConverter")
             .with("value.converter", "test.TextConverter")
-            .with("header.converter", "test.TextConverter");
+            .with("header.converter", "test.TextConverter")
+            .with("offset.storage.file.filename", "unused: offsets are in memory")
+            .with("offset.flush.interval.ms", "100")
+            .with("task.shutdown.graceful.timeout.ms", "20000");
+        let worker = WorkerConfig::from_props(Mode::Standalone, worker_props).unwrap();
         let config = RuntimeConfig {
             worker_id: "localhost:8083".into(),
-            worker_props,
-            offset_flush_interval: Duration::from_millis(100),
-            offset_flush_timeout: Duration::from_secs(5),
-            task_shutdown_graceful_timeout: Duration::from_secs(20),
-            topic_creation_enable: true,
-            topic_tracking_enable: true,
+            worker: Arc::new(worker),
         };
         let statuses = Arc::new(MemoryStatusStore::new());
         let offsets = Arc::new(MemoryOffsetStore::new());
