@@ -46,6 +46,8 @@ impl Database {
         for statement in [
             format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"),
             format!("CREATE DATABASE \"{name}\""),
+            // A killed server keeps what it acknowledged, as its users' servers do; the servers are started without this.
+            format!("ALTER DATABASE \"{name}\" SET synchronous_commit = on"),
         ] {
             let done = sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&admin).await;
             done.unwrap_or_else(|e| panic!("{statement}: {e}"));

@@ -77,9 +77,9 @@ async fn a_worker_waits_for_a_broker_that_comes_late_and_outlives_its_death() {
     let mut worker = WorkerSpec::distributed(Program::Turnbuckle)
         .properties(&[
             ("bootstrap.servers", &broker),
-            ("session.timeout.ms", "6000"),
-            ("heartbeat.interval.ms", "1000"),
-            ("consumer.session.timeout.ms", "6000"),
+            ("session.timeout.ms", "3000"),
+            ("heartbeat.interval.ms", "500"),
+            ("consumer.session.timeout.ms", "3000"),
         ])
         .launch();
     servers.again(&["kafka"]).await;
@@ -275,6 +275,51 @@ async fn tasks_outlive_a_restart_of_their_database() {
             worker.rest.wait_running(name, 1).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_write_that_breaks_is_made_again() {
+    let mut servers = Private::start(&["postgres"]).await;
+    let database = Database::postgres_at(servers.services(), "d").await;
+    // Whoever writes sleeps in the database, so that the server can be killed in the middle of it.
+    database
+        .execute(
+            "CREATE TABLE copies (id bigint PRIMARY KEY, name text);
+             CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+             CREATE TRIGGER linger AFTER INSERT ON copies FOR EACH STATEMENT EXECUTE FUNCTION linger()",
+        )
+        .await;
+    let topic = unique("broken-write");
+    let schema = json!({"type": "struct", "optional": false, "fields": [
+        {"type": "int64", "optional": false, "field": "id"}, {"type": "string", "optional": true, "field": "name"}]});
+    let records =
+        (1..=10).map(move |id| json!({"schema": schema, "payload": {"id": id, "name": format!("event {id}")}}));
+    Kafka::shared()
+        .produce(&topic, records.map(|record| Row::json(&record)))
+        .await;
+    let worker = Worker::distributed(&[]).await;
+    let sink = unique("broken-write");
+    let config = json!({
+        "connector.class": JDBC_SINK, "tasks.max": "1", "topics": topic, "connection.url": database.jdbc_url(),
+        "connection.user": "postgres", "connection.password": "p", "table.name.format": "copies",
+        "insert.mode": "upsert", "pk.mode": "record_value", "pk.fields": "id", "max.retries": "5",
+        "retry.backoff.ms": "200", "connection.attempts": "100", "connection.backoff.ms": "200"});
+    worker.rest.put_config(&sink, &config).await;
+    let writing = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    wait_value(&database, writing, 1).await;
+    servers.kill(&["postgres"]).await;
+    wait_for("the sink's report", PATIENCE, async || {
+        match worker.log_contains("org.apache.kafka.connect.errors.RetriableException: ") {
+            true => Ok(()),
+            false => Err(worker.process.log_tail(10)),
+        }
+    })
+    .await;
+    assert_not_failed(&worker, &sink).await;
+    servers.again(&["postgres"]).await;
+    wait_value(&database, "SELECT count(*) FROM copies WHERE name = 'event ' || id", 10).await;
+    worker.rest.wait_running(&sink, 1).await;
 }
 
 #[tokio::test]
