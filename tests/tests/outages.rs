@@ -281,14 +281,8 @@ async fn tasks_outlive_a_restart_of_their_database() {
 async fn a_write_that_breaks_is_made_again() {
     let mut servers = Private::start(&["postgres"]).await;
     let database = Database::postgres_at(servers.services(), "d").await;
-    // Whoever writes sleeps in the database, so that the server can be killed in the middle of it.
     database
-        .execute(
-            "CREATE TABLE copies (id bigint PRIMARY KEY, name text);
-             CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
-               $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
-             CREATE TRIGGER linger AFTER INSERT ON copies FOR EACH STATEMENT EXECUTE FUNCTION linger()",
-        )
+        .execute("CREATE TABLE copies (id bigint PRIMARY KEY, name text)")
         .await;
     let topic = unique("broken-write");
     let schema = json!({"type": "struct", "optional": false, "fields": [
@@ -305,10 +299,24 @@ async fn a_write_that_breaks_is_made_again() {
         "connection.user": "postgres", "connection.password": "p", "table.name.format": "copies",
         "insert.mode": "upsert", "pk.mode": "record_value", "pk.fields": "id", "max.retries": "5",
         "retry.backoff.ms": "200", "connection.attempts": "100", "connection.backoff.ms": "200"});
-    worker.rest.put_config(&sink, &config).await;
-    let writing = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-    wait_value(&database, writing, 1).await;
-    servers.kill(&["postgres"]).await;
+
+    // Writers have to wait for this transaction, so that the server can be killed in the middle of a write.
+    let lock = database.try_rows("BEGIN; LOCK TABLE copies IN EXCLUSIVE MODE; SELECT pg_sleep(600)");
+    let kill = async {
+        let locked =
+            "SELECT count(*) FROM pg_locks WHERE relation = 'copies'::regclass AND mode = 'ExclusiveLock' AND granted";
+        wait_value(&database, locked, 1).await;
+        worker.rest.put_config(&sink, &config).await;
+        wait_value(
+            &database,
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+            1,
+        )
+        .await;
+        servers.kill(&["postgres"]).await;
+    };
+    let (lock, ()) = tokio::join!(lock, kill);
+    assert!(lock.is_err(), "the lock ended before the server");
     wait_for("the sink's report", PATIENCE, async || {
         match worker.log_contains("org.apache.kafka.connect.errors.RetriableException: ") {
             true => Ok(()),
