@@ -19,8 +19,6 @@ mod calls;
 mod client;
 mod config;
 mod error;
-pub mod jks;
-pub mod stores;
 mod tls;
 
 pub use calls::{RegisteredSchema, SchemaReference, SchemaText};

@@ -8,7 +8,7 @@
 use super::ClientKind;
 use super::security::{Security, TlsSettings, TrustedRoots};
 use super::table::{self, Action, Convert};
-use super::{pem, wire};
+use super::wire;
 use crate::config::worker::is_worker_key;
 use rdkafka::ClientConfig;
 use std::collections::{BTreeMap, HashSet};
@@ -362,11 +362,13 @@ fn consumer(reader: &Reader<'_>, translation: &mut Translation) -> Result<()> {
 
     // Read ahead: one fetch in the queue and one on its way, and batches enough to keep the task busy meanwhile.
     let poll_records = reader.int("max.poll.records", 500, 1)?;
-    translation.set("queued.max.messages.kbytes", (per_partition / 512).clamp(64, 65_536));
+    translation.set("queued.max.messages.kbytes", (per_partition / 256).clamp(64, 65_536));
     translation.set(
         "queued.min.messages",
-        poll_records.saturating_mul(20).clamp(1_000, 100_000),
+        poll_records.saturating_mul(100).clamp(1_000, 100_000),
     );
+    // A full queue stops fetching for a whole second unless told otherwise; a task empties it in milliseconds.
+    translation.set("fetch.queue.backoff.ms", 5);
 
     let is_new_protocol = translation
         .settings
@@ -460,7 +462,10 @@ fn tls_settings(tls: &TlsSettings, translation: &mut Translation) -> Result<()> 
 }
 
 fn certificates_pem(certificates: &[Vec<u8>]) -> String {
-    certificates.iter().map(|der| pem::encode("CERTIFICATE", der)).collect()
+    certificates
+        .iter()
+        .map(|der| turnbuckle_keystores::pem::encode("CERTIFICATE", der))
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,21 +3,18 @@
 //! [`layers`] puts the settings of one client together, as Connect does: its own defaults, the worker's prefixed settings, the
 //! connector's overrides. [`table`] knows every setting of Kafka's producer, consumer and admin client and says what becomes
 //! of it: translated, ignored for a reason, or refused. [`librdkafka`] applies the table. [`security`] reads `security.protocol`,
-//! `ssl.*` and `sasl.*` into neutral types, with [`stores`] and [`pem`] for key material and [`jaas`] for logins; [`wire`]
+//! `ssl.*` and `sasl.*` into neutral types, with `turnbuckle_keystores` for key material and [`jaas`] for logins; [`wire`]
 //! makes a TLS configuration of them for the worker's own connection to its group.
 
-mod der;
 pub mod jaas;
 pub mod layers;
 pub mod librdkafka;
-pub mod pem;
 pub mod security;
-pub mod stores;
 pub mod table;
 pub mod wire;
 
 pub use librdkafka::{Translation, to_librdkafka, translate};
-pub use security::{Identity, PrivateKey, SaslLogin, SaslSettings, Security, TlsSettings, TrustedRoots};
+pub use security::{SaslLogin, SaslSettings, Security, TlsSettings, TrustedRoots};
 pub use wire::to_wire;
 
 /// Kafka's three clients.

@@ -1,10 +1,10 @@
 //! `security.protocol`, `ssl.*` and `sasl.*` as neutral types, from which both librdkafka's settings and the worker's own
 //! connection are made.
 
-use super::{jaas, pem, stores};
-use std::fmt;
+use super::jaas;
 use turnbuckle_api::config::Password;
 use turnbuckle_api::{Error, Props, Result};
+use turnbuckle_keystores::{Identity, StoreType, pem};
 
 /// How to speak to brokers.
 #[derive(Clone, Debug, Default)]
@@ -34,48 +34,6 @@ pub enum TrustedRoots {
     System,
     /// These, DER.
     Certificates(Vec<Vec<u8>>),
-}
-
-/// A private key with its certificates, the leaf first, DER.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    pub chain: Vec<Vec<u8>>,
-    pub key: PrivateKey,
-}
-
-/// A private key, never shown.
-#[derive(Clone)]
-pub struct PrivateKey {
-    label: &'static str,
-    der: Vec<u8>,
-}
-
-impl PrivateKey {
-    pub fn pkcs8(der: Vec<u8>) -> Self {
-        PrivateKey {
-            label: "PRIVATE KEY",
-            der,
-        }
-    }
-
-    /// PEM label: `PRIVATE KEY`, `RSA PRIVATE KEY` or `EC PRIVATE KEY`.
-    pub fn label(&self) -> &'static str {
-        self.label
-    }
-
-    pub fn der(&self) -> &[u8] {
-        &self.der
-    }
-
-    pub fn to_pem(&self) -> String {
-        pem::encode(self.label, &self.der)
-    }
-}
-
-impl fmt::Debug for PrivateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Password::HIDDEN)
-    }
 }
 
 /// A login by name and password.
@@ -242,88 +200,54 @@ fn read_file(key: &str, path: &str) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| Error::invalid_config(key, path, format!("The file can't be read: {error}")))
 }
 
-fn read_text(key: &str, path: &str) -> Result<String> {
-    String::from_utf8(read_file(key, path)?).map_err(|_| Error::invalid_config(key, path, "The file is no PEM text"))
-}
-
-/// `ssl.*store.type`, checked. JKS and PKCS12 are told apart by content.
-fn is_pem_store(props: &Props, key: &str) -> Result<bool> {
-    let kind = text(props, key).unwrap_or("JKS");
-    match kind.to_ascii_uppercase().as_str() {
-        "PEM" => Ok(true),
-        "JKS" | "PKCS12" => Ok(false),
-        _ => Err(Error::invalid_config(key, kind, "Use JKS, PKCS12 or PEM")),
-    }
+/// `ssl.*store.type`, checked.
+fn store_type(props: &Props, key: &str) -> Result<StoreType> {
+    let name = text(props, key).unwrap_or("JKS");
+    StoreType::from_name(name).ok_or_else(|| Error::invalid_config(key, name, "Use JKS, PKCS12 or PEM"))
 }
 
 fn roots(props: &Props) -> Result<TrustedRoots> {
-    let is_pem = is_pem_store(props, "ssl.truststore.type")?;
-    let inline = text(props, "ssl.truststore.certificates");
-    let location = text(props, "ssl.truststore.location");
-    let certificates = match (inline, location) {
+    const INLINE: &str = "ssl.truststore.certificates";
+    const LOCATION: &str = "ssl.truststore.location";
+    let kind = store_type(props, "ssl.truststore.type")?;
+    let certificates = match (text(props, INLINE), text(props, LOCATION)) {
         (Some(_), Some(_)) => {
-            return Err(Error::config(
-                "Both ssl.truststore.location and ssl.truststore.certificates are set; use one of them",
-            ));
+            return Err(Error::config(format!(
+                "Both {LOCATION} and {INLINE} are set; use one of them"
+            )));
         }
-        (Some(_), None) if !is_pem => {
-            return Err(Error::config(
-                "ssl.truststore.certificates needs ssl.truststore.type=PEM",
-            ));
+        (Some(_), None) if kind != StoreType::Pem => {
+            return Err(Error::config(format!("{INLINE} needs ssl.truststore.type=PEM")));
         }
-        (Some(text), None) => pem_certificates(text, "ssl.truststore.certificates")?,
-        (None, Some(path)) if is_pem => pem_certificates(&read_text("ssl.truststore.location", path)?, path)?,
+        (Some(text), None) => turnbuckle_keystores::trusted(text.as_bytes(), kind, INLINE, None)?,
         (None, Some(path)) => {
-            let bytes = read_file("ssl.truststore.location", path)?;
-            let password = text(props, "ssl.truststore.password");
-            let store = stores::read(&bytes, path, password, password)?;
-            // As in Java, the certificate of a key in the store is trusted, too.
-            let leaves = store
-                .identities
-                .into_iter()
-                .filter_map(|identity| identity.chain.into_iter().next());
-            store.trusted.into_iter().chain(leaves).collect()
+            let bytes = read_file(LOCATION, path)?;
+            turnbuckle_keystores::trusted(&bytes, kind, path, text(props, "ssl.truststore.password"))?
         }
         (None, None) => return Ok(TrustedRoots::System),
     };
-    if certificates.is_empty() {
-        let source = location.unwrap_or("ssl.truststore.certificates");
-        return Err(Error::config(format!("There is no trusted certificate in {source}")));
-    }
     Ok(TrustedRoots::Certificates(certificates))
 }
 
-fn pem_certificates(text: &str, source: &str) -> Result<Vec<Vec<u8>>> {
-    let blocks = pem::parse(text, source)?;
-    let certificates = blocks.into_iter().filter(|block| block.label == "CERTIFICATE");
-    Ok(certificates.map(|block| block.der).collect())
-}
-
 fn identity(props: &Props) -> Result<Option<Identity>> {
-    let is_pem = is_pem_store(props, "ssl.keystore.type")?;
+    let kind = store_type(props, "ssl.keystore.type")?;
     let key_password = text(props, "ssl.key.password");
     let location = text(props, "ssl.keystore.location");
     let inline_key = text(props, "ssl.keystore.key");
     let inline_chain = text(props, "ssl.keystore.certificate.chain");
     match (inline_key, inline_chain, location) {
         (None, None, None) => Ok(None),
-        (None, None, Some(path)) if is_pem => {
-            let content = read_text("ssl.keystore.location", path)?;
-            let chain = pem_certificates(&content, path)?;
-            pem_identity(&content, path, chain, key_password).map(Some)
-        }
         (None, None, Some(path)) => {
             let bytes = read_file("ssl.keystore.location", path)?;
-            let store = stores::read(&bytes, path, text(props, "ssl.keystore.password"), key_password)?;
-            let none = || Error::invalid_config("ssl.keystore.location", path, "There is no private key in the store");
-            store.identities.into_iter().next().ok_or_else(none).map(Some)
+            let password = text(props, "ssl.keystore.password");
+            turnbuckle_keystores::identity(&bytes, kind, path, password, key_password).map(Some)
         }
-        (Some(_), Some(_), None) if !is_pem => Err(Error::config(
+        (Some(_), Some(_), None) if kind != StoreType::Pem => Err(Error::config(
             "ssl.keystore.key and ssl.keystore.certificate.chain need ssl.keystore.type=PEM",
         )),
         (Some(key), Some(chain), None) => {
-            let chain = pem_certificates(chain, "ssl.keystore.certificate.chain")?;
-            pem_identity(key, "ssl.keystore.key", chain, key_password).map(Some)
+            let chain = pem::certificates(chain, "ssl.keystore.certificate.chain")?;
+            pem::identity(key, "ssl.keystore.key", chain, key_password).map(Some)
         }
         (_, _, Some(_)) => Err(Error::config(
             "Both ssl.keystore.location and ssl.keystore.key or ssl.keystore.certificate.chain are set; use one way",
@@ -332,50 +256,6 @@ fn identity(props: &Props) -> Result<Option<Identity>> {
             "ssl.keystore.key and ssl.keystore.certificate.chain must be set together",
         )),
     }
-}
-
-fn pem_identity(text: &str, source: &str, chain: Vec<Vec<u8>>, password: Option<&str>) -> Result<Identity> {
-    let blocks = pem::parse(text, source)?;
-    let is_key = |block: &pem::Block| block.label.ends_with("PRIVATE KEY");
-    let missing = |what: &str| Error::config(format!("There is no {what} in {source}"));
-    let block = blocks.into_iter().find(is_key).ok_or_else(|| missing("private key"))?;
-    if chain.is_empty() {
-        return Err(missing("certificate for the private key"));
-    }
-    let key = match block.label.as_str() {
-        "PRIVATE KEY" => PrivateKey::pkcs8(block.der),
-        "RSA PRIVATE KEY" => PrivateKey {
-            label: "RSA PRIVATE KEY",
-            der: block.der,
-        },
-        "EC PRIVATE KEY" => PrivateKey {
-            label: "EC PRIVATE KEY",
-            der: block.der,
-        },
-        "ENCRYPTED PRIVATE KEY" => decrypt(&block.der, source, password)?,
-        other => {
-            return Err(Error::config(format!(
-                "The key in {source} is of the unknown kind {other}"
-            )));
-        }
-    };
-    Ok(Identity { chain, key })
-}
-
-fn decrypt(der: &[u8], source: &str, password: Option<&str>) -> Result<PrivateKey> {
-    let password = password.ok_or_else(|| {
-        Error::config(format!(
-            "The private key in {source} is encrypted: set ssl.key.password"
-        ))
-    })?;
-    let wrong = || {
-        Error::config(format!(
-            "The private key in {source} can't be opened: ssl.key.password is wrong, or it is not encrypted by PBES2"
-        ))
-    };
-    let sealed = pkcs8::EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| wrong())?;
-    let opened = sealed.decrypt(password).map_err(|_| wrong())?;
-    Ok(PrivateKey::pkcs8(opened.as_bytes().to_vec()))
 }
 
 #[cfg(test)]

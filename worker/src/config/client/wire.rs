@@ -1,14 +1,14 @@
 //! Security of the worker's own connection to its group: a TLS configuration for `rustls`, and the login.
 
-use super::der::with_public_key;
-use super::security::{Identity, SaslSettings, Security, TlsSettings, TrustedRoots};
+use super::security::{SaslSettings, Security, TlsSettings, TrustedRoots};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::sync::Arc;
 use turnbuckle_api::{Error, Props, Result};
+use turnbuckle_keystores::pem;
 
 /// TLS and login for the worker's own connection; both absent for plain text.
 ///
@@ -57,29 +57,12 @@ pub fn tls_config(tls: &TlsSettings) -> Result<ClientConfig> {
     match &tls.identity {
         None => Ok(builder.with_no_client_auth()),
         Some(identity) => {
-            let (chain, key) = rustls_identity(identity);
+            let (chain, key) = identity.to_rustls();
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| Error::config(format!("The private key of the key store can't be used: {error}")))
         }
     }
-}
-
-fn rustls_identity(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-    let chain = identity
-        .chain
-        .iter()
-        .map(|der| CertificateDer::from(der.clone()))
-        .collect();
-    let mut der = identity.key.der().to_vec();
-    let completed = identity.chain.first().and_then(|leaf| with_public_key(&der, leaf));
-    der = completed.unwrap_or(der);
-    let key = match identity.key.label() {
-        "RSA PRIVATE KEY" => PrivateKeyDer::Pkcs1(der.into()),
-        "EC PRIVATE KEY" => PrivateKeyDer::Sec1(der.into()),
-        _ => PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der)),
-    };
-    (chain, key)
 }
 
 fn verifier(tls: &TlsSettings, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
@@ -114,8 +97,8 @@ fn root_store(roots: &TrustedRoots) -> Result<RootCertStore> {
             let named = std::env::var("SSL_CERT_FILE").ok();
             let files = named.as_deref().into_iter().chain(SYSTEM_BUNDLES);
             let bundle = files.into_iter().find_map(|file| std::fs::read_to_string(file).ok());
-            let blocks = bundle.and_then(|text| super::pem::parse(&text, "the system's certificates").ok());
-            let certificates = blocks
+            let found = bundle.and_then(|text| pem::parse(&text, "the system's certificates").ok());
+            let certificates = found
                 .unwrap_or_default()
                 .into_iter()
                 .map(|block| CertificateDer::from(block.der));
@@ -200,8 +183,14 @@ pub(super) fn openssl_name(java: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const CERTIFICATE: &str = include_str!("testdata/client.crt.pem");
-    const KEY: &str = include_str!("testdata/client.key.pem");
+    const CERTIFICATE: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../keystores/testdata/client.crt.pem"
+    ));
+    const KEY: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../keystores/testdata/client.key.pem"
+    ));
 
     fn ssl() -> Props {
         Props::new()
@@ -240,7 +229,7 @@ mod tests {
 
     #[test]
     fn only_the_host_name_may_go_unchecked() {
-        let certificate = CertificateDer::from(super::super::pem::parse(CERTIFICATE, "test").unwrap().remove(0).der);
+        let certificate = CertificateDer::from(pem::parse(CERTIFICATE, "test").unwrap().remove(0).der);
         let other_root = Props::new().with("security.protocol", "SSL");
         let open = |props: Props| props.with("ssl.endpoint.identification.algorithm", "");
         for (props, host, accepted) in [

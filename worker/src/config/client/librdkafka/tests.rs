@@ -35,8 +35,9 @@ fn defaults_are_javas_and_hold_little_memory() {
         ("isolation.level", "read_uncommitted"),
         ("auto.offset.reset", "latest"),
         ("partition.assignment.strategy", "range"),
-        ("queued.max.messages.kbytes", "2048"),
-        ("queued.min.messages", "10000"),
+        ("queued.max.messages.kbytes", "4096"),
+        ("queued.min.messages", "50000"),
+        ("fetch.queue.backoff.ms", "5"),
         ("fetch.max.bytes", "52428800"),
         ("check.crcs", "true"),
         ("allow.auto.create.topics", "true"),
@@ -306,7 +307,10 @@ fn settings_without_effect_are_noted() {
 #[test]
 fn security_reaches_librdkafka() {
     let jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"u\" password=\"hush\";";
-    let certificate = include_str!("../testdata/client.crt.pem");
+    let certificate = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../keystores/testdata/client.crt.pem"
+    ));
     let found = settings(
         Consumer,
         &[
@@ -316,7 +320,13 @@ fn security_reaches_librdkafka() {
             ("ssl.truststore.type", "PEM"),
             ("ssl.truststore.certificates", certificate),
             ("ssl.keystore.type", "PEM"),
-            ("ssl.keystore.key", include_str!("../testdata/client.key.enc.pem")),
+            (
+                "ssl.keystore.key",
+                include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../keystores/testdata/client.key.enc.pem"
+                )),
+            ),
             ("ssl.keystore.certificate.chain", certificate),
             ("ssl.key.password", "changeit"),
             ("ssl.endpoint.identification.algorithm", ""),

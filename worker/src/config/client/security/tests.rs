@@ -2,21 +2,21 @@
 
 use super::*;
 
-const CERTIFICATE: &str = include_str!("../testdata/client.crt.pem");
-const KEY: &str = include_str!("../testdata/client.key.pem");
-const SEALED_KEY: &str = include_str!("../testdata/client.key.enc.pem");
+const CERTIFICATE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../keystores/testdata/client.crt.pem"
+));
+const KEY: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../keystores/testdata/client.key.pem"
+));
+const SEALED_KEY: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../keystores/testdata/client.key.enc.pem"
+));
 
 fn testdata(name: &str) -> String {
-    let here = std::path::Path::new(file!());
-    let folder = here
-        .parent()
-        .and_then(std::path::Path::parent)
-        .unwrap()
-        .join("testdata");
-    // file!() is relative to the workspace when cargo runs in it.
-    let found = [folder.clone(), std::path::Path::new("..").join(&folder)];
-    let found = found.iter().find(|folder| folder.exists()).expect("testdata");
-    found.join(name).to_str().unwrap().to_string()
+    format!("{}/../keystores/testdata/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn ssl() -> Props {

@@ -1,6 +1,7 @@
 //! PEM text: blocks of base64 between `-----BEGIN X-----` and `-----END X-----`. Line ends may be missing, as in properties
 //! files, where a whole certificate often is one line.
 
+use crate::identity::{Identity, PrivateKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use turnbuckle_api::{Error, Result};
@@ -56,6 +57,54 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     }
     text.push_str(&format!("-----END {label}-----\n"));
     text
+}
+
+/// The certificates of a text, DER. `source` names the text in errors.
+///
+/// # Errors
+/// As [`parse`].
+pub fn certificates(text: &str, source: &str) -> Result<Vec<Vec<u8>>> {
+    let blocks = parse(text, source)?;
+    let certificates = blocks.into_iter().filter(|block| block.label == "CERTIFICATE");
+    Ok(certificates.map(|block| block.der).collect())
+}
+
+/// The first private key of a text, opened by `password` if it is encrypted, with these certificates.
+///
+/// # Errors
+/// As [`parse`]; besides, no key or certificate, a key of another kind, a wrong password.
+pub fn identity(text: &str, source: &str, chain: Vec<Vec<u8>>, password: Option<&str>) -> Result<Identity> {
+    let is_key = |block: &Block| block.label.ends_with("PRIVATE KEY");
+    let missing = |what: &str| Error::config(format!("There is no {what} in {source}"));
+    let found = parse(text, source)?.into_iter().find(is_key);
+    let block = found.ok_or_else(|| missing("private key"))?;
+    if chain.is_empty() {
+        return Err(missing("certificate for the private key"));
+    }
+    if block.label == "ENCRYPTED PRIVATE KEY" {
+        let key = decrypt(&block.der, source, password)?;
+        return Ok(Identity { chain, key });
+    }
+    let label = block.label.clone();
+    let unknown = || Error::config(format!("The key in {source} is of the unknown kind {label}"));
+    let key = PrivateKey::from_block(block).ok_or_else(unknown)?;
+    Ok(Identity { chain, key })
+}
+
+fn decrypt(der: &[u8], source: &str, password: Option<&str>) -> Result<PrivateKey> {
+    let password = password.ok_or_else(|| {
+        Error::config(format!(
+            "The private key in {source} is encrypted: set ssl.key.password"
+        ))
+    })?;
+    let wrong = || {
+        Error::config(format!(
+            "The private key in {source} can't be opened: ssl.key.password is wrong, or it is not encrypted by PBES2"
+        ))
+    };
+    let sealed = pkcs8::EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| wrong())?;
+    let opened = sealed.decrypt(password).map_err(|_| wrong())?;
+    Ok(PrivateKey::pkcs8(opened.as_bytes().to_vec()))
 }
 
 #[cfg(test)]

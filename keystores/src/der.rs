@@ -1,7 +1,7 @@
 //! The little of DER that key files need.
 
 /// Content of the value of type `tag` at the start, and what follows it.
-pub(super) fn value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub(crate) fn value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
     if found != tag {
@@ -45,7 +45,7 @@ const EC_PUBLIC_KEY: [u8; 9] = [0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 
 
 /// A PKCS#8 key on an elliptic curve with its public part, which Java leaves out and `ring` wants; it is taken from the
 /// certificate. None for other keys, for those that have it, and where the two don't fit.
-pub(super) fn with_public_key(pkcs8: &[u8], certificate: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn with_public_key(pkcs8: &[u8], certificate: &[u8]) -> Option<Vec<u8>> {
     let (outer, _) = value(pkcs8, SEQUENCE)?;
     let (_version, after_version) = value(outer, INTEGER)?;
     let (algorithm, after_algorithm) = value(after_version, SEQUENCE)?;
