@@ -134,7 +134,7 @@ fn values_are_converted() {
             Consumer,
             ("max.partition.fetch.bytes", "10485760"),
             "queued.max.messages.kbytes",
-            "20480",
+            "40960",
         ),
         (Consumer, ("max.poll.records", "5000"), "queued.min.messages", "100000"),
         (
