@@ -6,11 +6,12 @@ use crate::config::worker::{ConnectProtocol, DistributedSettings, millis};
 use crate::config::{Mode, WorkerConfig};
 use crate::group::{self, GroupConfig};
 use crate::herder::{self, HerderParts, HerderSettings};
+use crate::kafka::admin::TopicAdmin;
 use crate::kafka::log::LogSettings;
 use crate::plugins::Plugins;
 use crate::rest::RestServer;
 use crate::runtime::{Runtime, RuntimeConfig};
-use crate::storage::topics::{InternalTopic, TopicAdmin};
+use crate::storage::topics::InternalTopic;
 use crate::storage::{KafkaConfigStore, KafkaOffsetStore, KafkaStatusStore};
 use crate::validation::Validator;
 use std::sync::Arc;
@@ -129,7 +130,7 @@ async fn log(
     topic: &InternalTopic,
     kind: &str,
 ) -> Result<LogSettings, Error> {
-    let partitions = admin.ensure(topic).await?;
+    let partitions = topic.ensure(admin).await?;
     let (consumer, producer) = clients::internal(config, kind)?;
     Ok(LogSettings {
         topic: topic.name.clone(),

@@ -1,11 +1,8 @@
-//! The three internal topics: created where missing, checked where they exist (`TopicAdmin`).
+//! The three internal topics: what they must be. They are created where missing, checked where they exist.
 
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::types::RDKafkaErrorCode;
+use crate::kafka::admin::TopicAdmin;
 use std::time::{Duration, Instant};
-use turnbuckle_api::{Error, Props, Result};
+use turnbuckle_api::{Error, ErrorKind, Props, Result};
 
 /// What an internal topic must be.
 #[derive(Clone, Debug)]
@@ -24,139 +21,98 @@ pub struct InternalTopic {
     pub single_partition: bool,
 }
 
+/// How long a missing topic may take to appear, and one request for it.
+const PATIENCE: Duration = Duration::from_secs(60);
 const REQUEST: Duration = Duration::from_secs(15);
 
-/// Admin client of the worker.
-pub struct TopicAdmin {
-    client: AdminClient<DefaultClientContext>,
-}
-
-impl TopicAdmin {
-    pub fn new(config: &ClientConfig) -> Result<Self> {
-        let client = config
-            .create()
-            .map_err(|error| Error::connect(format!("Cannot make an admin client: {error}")))?;
-        Ok(TopicAdmin { client })
-    }
-
-    /// Id of the Kafka cluster; waits for a broker until `timeout`.
+impl InternalTopic {
+    /// Creates the topic if it is missing, else checks it; gives its number of partitions.
     ///
     /// # Errors
-    /// With the text that a JVM worker ends with.
-    pub async fn cluster_id(&self, timeout: Duration) -> Result<String> {
-        let client = self.client.inner();
-        let id = tokio::task::block_in_place(|| client.fetch_cluster_id(timeout));
-        id.ok_or_else(|| {
-            Error::connect(
-                "Failed to connect to and describe Kafka cluster. Check worker's broker connection and security properties.",
-            )
-        })
-    }
-
-    /// Creates the topic if it is missing, else checks it; gives its number of partitions.
-    pub async fn ensure(&self, topic: &InternalTopic) -> Result<i32> {
-        let deadline = Instant::now() + Duration::from_secs(60);
+    /// The topic can't be created, or it is not what it must be.
+    pub async fn ensure(&self, admin: &TopicAdmin) -> Result<i32> {
+        let admin = admin.clone().with_request_timeout(REQUEST);
+        let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(100);
         loop {
-            if let Some(partitions) = self.partitions(&topic.name)? {
-                self.check(topic, partitions).await?;
+            if let Some(partitions) = self.partitions(&admin).await? {
+                self.check(&admin, partitions).await?;
                 return Ok(partitions);
             }
-            match self.create(topic).await {
+            match self.create(&admin).await {
                 Ok(()) => {}
                 Err(error) if error.is_retriable() && Instant::now() < deadline => {
-                    tracing::warn!(topic = topic.name, %error, "could not create an internal topic; will try again");
+                    tracing::warn!(topic = self.name, %error, "could not create an internal topic; will try again");
                 }
                 Err(error) => return Err(error),
             }
             if Instant::now() >= deadline {
                 return Err(Error::connect(format!(
-                    "Topic '{}' did not appear within 60 seconds",
-                    topic.name
+                    "Topic '{}' did not appear within {} seconds",
+                    self.name,
+                    PATIENCE.as_secs()
                 )));
             }
-            if self.partitions(&topic.name)?.is_none() {
+            if self.partitions(&admin).await?.is_none() {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(1));
             }
         }
     }
 
-    /// Number of partitions; None if the topic does not exist. Asks for all topics, because asking for one would let the
-    /// broker create it, without compaction.
-    fn partitions(&self, topic: &str) -> Result<Option<i32>> {
-        let metadata = tokio::task::block_in_place(|| self.client.inner().fetch_metadata(None, REQUEST))
-            .map_err(|error| Error::connect(format!("Cannot look up topic '{topic}': {error}")))?;
-        let found = metadata.topics().iter().find(|known| known.name() == topic);
-        let usable = found.filter(|known| known.error().is_none() && !known.partitions().is_empty());
-        Ok(usable.map(|known| known.partitions().len() as i32))
+    /// None as long as the topic can't be used.
+    async fn partitions(&self, admin: &TopicAdmin) -> Result<Option<i32>> {
+        let partitions = admin.partitions(&self.name).await?;
+        Ok(partitions.filter(|count| *count > 0).map(|count| count as i32))
     }
 
-    async fn create(&self, topic: &InternalTopic) -> Result<()> {
-        let mut wanted = NewTopic::new(
-            &topic.name,
-            topic.partitions,
-            TopicReplication::Fixed(topic.replication),
-        );
-        for (key, value) in topic.settings.iter() {
+    async fn create(&self, admin: &TopicAdmin) -> Result<()> {
+        let mut config = Vec::new();
+        for (key, value) in self.settings.iter() {
             match key {
                 "topic" | "partitions" | "replication.factor" => {}
                 "cleanup.policy" => {
-                    let prefix = topic.key.trim_end_matches("topic");
+                    let prefix = self.key.trim_end_matches("topic");
                     tracing::warn!(
                         "{prefix}cleanup.policy is ignored: topic {} must be compacted",
-                        topic.name
+                        self.name
                     );
                 }
-                _ => wanted = wanted.set(key, value.unwrap_or_default()),
+                _ => config.push((key.to_string(), value.unwrap_or_default().to_string())),
             }
         }
-        wanted = wanted.set("cleanup.policy", "compact");
-        let options = AdminOptions::new()
-            .operation_timeout(Some(REQUEST))
-            .request_timeout(Some(REQUEST));
-        let refused = |code: String, retriable: bool| {
-            let text = format!(
-                "Error while attempting to create/find topic(s) '{}': {code}",
-                topic.name
-            );
-            Error::connect(text).with_retriable(retriable)
-        };
-        let results = self
-            .client
-            .create_topics([&wanted], &options)
+        config.push(("cleanup.policy".to_string(), "compact".to_string()));
+        match admin
+            .create_topic(&self.name, self.partitions, self.replication, &config)
             .await
-            .map_err(|error| refused(error.to_string(), true))?;
-        for result in results {
-            match result {
-                Ok(_) => tracing::info!(topic = topic.name, purpose = topic.purpose, "created an internal topic"),
-                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((_, code)) => {
-                    let fatal = matches!(
-                        code,
-                        RDKafkaErrorCode::TopicAuthorizationFailed
-                            | RDKafkaErrorCode::ClusterAuthorizationFailed
-                            | RDKafkaErrorCode::InvalidTopic
-                            | RDKafkaErrorCode::InvalidConfig
-                            | RDKafkaErrorCode::PolicyViolation
-                    );
-                    return Err(refused(code.to_string(), !fatal));
-                }
+        {
+            Ok(true) => tracing::info!(topic = self.name, purpose = self.purpose, "created an internal topic"),
+            Ok(false) => {}
+            Err(error) => {
+                let retriable = !is_final(&error);
+                let text = format!("Error while attempting to create/find topic(s) '{}'", self.name);
+                return Err(Error::wrap(ErrorKind::Connect, text, error).with_retriable(retriable));
             }
         }
         Ok(())
     }
 
-    async fn check(&self, topic: &InternalTopic, partitions: i32) -> Result<()> {
-        let (name, key, purpose) = (&topic.name, topic.key, topic.purpose);
-        if topic.single_partition && partitions > 1 {
+    async fn check(&self, admin: &TopicAdmin, partitions: i32) -> Result<()> {
+        let (name, key, purpose) = (&self.name, self.key, self.purpose);
+        if self.single_partition && partitions > 1 {
             return Err(Error::config(format!(
                 "Topic '{name}' supplied via the '{key}' property is required to have a single partition in order to \
                  guarantee consistency of {purpose}, but found {partitions} partitions."
             )));
         }
-        let Some(policy) = self.cleanup_policy(name).await else {
-            return Ok(());
+        // Brokers that do not tell (no permission, unsupported) are trusted, as in Connect.
+        let policy = match admin.cleanup_policy(name).await {
+            Ok(Some(policy)) => policy,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                tracing::info!(topic = name, %error, "the cleanup policy of an internal topic can't be read; not checked");
+                return Ok(());
+            }
         };
         if policy == "compact" {
             return Ok(());
@@ -169,26 +125,17 @@ impl TopicAdmin {
              'cleanup.policy=compact'."
         )))
     }
+}
 
-    /// None if the broker does not tell (no permission, unsupported): the check is then skipped, as in Connect.
-    async fn cleanup_policy(&self, topic: &str) -> Option<String> {
-        let options = AdminOptions::new().request_timeout(Some(REQUEST));
-        let described = self
-            .client
-            .describe_configs([&ResourceSpecifier::Topic(topic)], &options)
-            .await;
-        let resource = match described.map(|mut results| results.pop()) {
-            Ok(Some(Ok(resource))) => resource,
-            Ok(Some(Err(code))) => {
-                tracing::info!(topic, %code, "the cleanup policy of an internal topic can't be read; not checked");
-                return None;
-            }
-            Ok(None) => return None,
-            Err(error) => {
-                tracing::info!(topic, %error, "the cleanup policy of an internal topic can't be read; not checked");
-                return None;
-            }
-        };
-        resource.get("cleanup.policy").and_then(|entry| entry.value.clone())
-    }
+/// True for refusals that asking again does not change. Others may be of a cluster that is not complete yet.
+fn is_final(error: &Error) -> bool {
+    let class = error.class_name();
+    [
+        "AuthorizationException",
+        "InvalidTopicException",
+        "InvalidConfigurationException",
+        "PolicyViolationException",
+    ]
+    .iter()
+    .any(|suffix| class.ends_with(suffix))
 }
