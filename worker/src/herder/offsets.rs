@@ -3,10 +3,10 @@
 use super::actor::Actor;
 use super::request::Reply;
 use super::{ConnectorType, HerderError, HerderResult};
+use crate::runtime::offsets::{parse_key, parse_offset};
 use crate::storage::OffsetStore;
-use serde_json::Value as Json;
 use std::sync::Arc;
-use turnbuckle_api::{OffsetMap, Value};
+use turnbuckle_api::OffsetMap;
 
 type Offsets = Vec<(OffsetMap, Option<OffsetMap>)>;
 
@@ -40,31 +40,8 @@ async fn source_offsets(store: &Arc<dyn OffsetStore>, name: &str) -> HerderResul
         HerderError::internal(format!("Failed to retrieve offsets for source connector {name}"))
     })?;
     let parse = |(key, value): &(bytes::Bytes, bytes::Bytes)| {
-        let key: Json = serde_json::from_slice(key).ok()?;
-        let value: Json = serde_json::from_slice(value).ok()?;
-        Some((offset_map(key.get(1)?)?, offset_map(&value)))
+        let (_, partition) = parse_key(key)?;
+        Some((partition, parse_offset(value).ok()))
     };
     Ok(entries.iter().filter_map(parse).collect())
-}
-
-fn offset_map(json: &Json) -> Option<OffsetMap> {
-    let mut map = OffsetMap::new();
-    for (key, value) in json.as_object()? {
-        map.insert(key.as_str(), primitive(value)?);
-    }
-    Some(map)
-}
-
-/// Integers are 64 bits wide, other numbers doubles, as Connect reads its offsets back.
-fn primitive(json: &Json) -> Option<Value> {
-    Some(match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Boolean(*value),
-        Json::String(text) => Value::text(text.as_str()),
-        Json::Number(number) => match number.as_i64() {
-            Some(integer) => Value::Int64(integer),
-            None => Value::Float64(number.as_f64()?),
-        },
-        Json::Array(_) | Json::Object(_) => return None,
-    })
 }

@@ -1,5 +1,8 @@
 //! Stores in memory: statuses of a standalone worker, and what tests need.
 
+use super::offset_key;
+use super::status_record::{StatusKey, StatusValue};
+use super::status_table::StatusTable;
 use super::{ConnectorStatus, Lifecycle, OffsetStore, StatusStore, TaskStatus, TopicStatus};
 use crate::herder::TaskId;
 use async_trait::async_trait;
@@ -12,16 +15,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Debug, Default)]
-struct Statuses {
-    connectors: BTreeMap<String, ConnectorStatus>,
-    tasks: BTreeMap<TaskId, TaskStatus>,
-    topics: BTreeMap<(String, String), TopicStatus>,
-}
-
 /// Statuses of one worker (`MemoryStatusBackingStore`): every write is seen at once.
 #[derive(Debug, Default)]
-pub struct MemoryStatusStore(Mutex<Statuses>);
+pub struct MemoryStatusStore(StatusTable);
 
 impl MemoryStatusStore {
     pub fn new() -> Self {
@@ -31,11 +27,10 @@ impl MemoryStatusStore {
 
 impl StatusStore for MemoryStatusStore {
     fn put_connector(&self, status: ConnectorStatus) {
-        let mut all = lock(&self.0);
         if status.state == Lifecycle::Destroyed {
-            all.connectors.remove(&status.connector);
+            self.0.remove(&StatusKey::Connector(status.connector));
         } else {
-            all.connectors.insert(status.connector.clone(), status);
+            self.0.insert(StatusValue::Connector(status));
         }
     }
 
@@ -44,11 +39,10 @@ impl StatusStore for MemoryStatusStore {
     }
 
     fn put_task(&self, status: TaskStatus) {
-        let mut all = lock(&self.0);
         if status.state == Lifecycle::Destroyed {
-            all.tasks.remove(&status.task);
+            self.0.remove(&StatusKey::Task(status.task));
         } else {
-            all.tasks.insert(status.task.clone(), status);
+            self.0.insert(StatusValue::Task(status));
         }
     }
 
@@ -57,49 +51,38 @@ impl StatusStore for MemoryStatusStore {
     }
 
     fn put_topic(&self, status: TopicStatus) {
-        let key = (status.connector.clone(), status.topic.clone());
-        lock(&self.0).topics.insert(key, status);
+        self.0.insert(StatusValue::Topic(status));
     }
 
     fn delete_topic(&self, topic: &str, connector: &str) {
-        lock(&self.0).topics.remove(&(connector.to_string(), topic.to_string()));
+        self.0.remove(&StatusKey::Topic {
+            topic: topic.to_string(),
+            connector: connector.to_string(),
+        });
     }
 
     fn connector(&self, name: &str) -> Option<ConnectorStatus> {
-        lock(&self.0).connectors.get(name).cloned()
+        self.0.connector(name)
     }
 
     fn tasks(&self, connector: &str) -> Vec<TaskStatus> {
-        let all = lock(&self.0);
-        all.tasks
-            .values()
-            .filter(|status| status.task.connector == connector)
-            .cloned()
-            .collect()
+        self.0.tasks(connector)
     }
 
     fn task(&self, task: &TaskId) -> Option<TaskStatus> {
-        lock(&self.0).tasks.get(task).cloned()
+        self.0.task(task)
     }
 
     fn topic(&self, topic: &str, connector: &str) -> Option<TopicStatus> {
-        lock(&self.0)
-            .topics
-            .get(&(connector.to_string(), topic.to_string()))
-            .cloned()
+        self.0.topic(topic, connector)
     }
 
     fn topics(&self, connector: &str) -> Vec<TopicStatus> {
-        lock(&self.0)
-            .topics
-            .values()
-            .filter(|status| status.connector == connector)
-            .cloned()
-            .collect()
+        self.0.topics(connector)
     }
 
     fn connectors(&self) -> Vec<String> {
-        lock(&self.0).connectors.keys().cloned().collect()
+        self.0.connectors()
     }
 }
 
@@ -110,14 +93,6 @@ pub struct MemoryOffsetStore(Mutex<BTreeMap<Bytes, Bytes>>);
 impl MemoryOffsetStore {
     pub fn new() -> Self {
         Self::default()
-    }
-}
-
-/// First element of a key `["connector",{…}]`.
-fn connector_of(key: &[u8]) -> Option<String> {
-    match serde_json::from_slice(key).ok()? {
-        serde_json::Value::Array(parts) if parts.len() == 2 => parts[0].as_str().map(str::to_string),
-        _ => None,
     }
 }
 
@@ -141,9 +116,7 @@ impl OffsetStore for MemoryOffsetStore {
 
     async fn of_connector(&self, connector: &str) -> Result<Vec<(Bytes, Bytes)>> {
         let all = lock(&self.0);
-        let own = all
-            .iter()
-            .filter(|(key, _)| connector_of(key).as_deref() == Some(connector));
+        let own = all.iter().filter(|(key, _)| offset_key::belongs_to(key, connector));
         Ok(own.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 }
@@ -151,6 +124,25 @@ impl OffsetStore for MemoryOffsetStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_write_is_seen_at_once() {
+        let store = MemoryStatusStore::new();
+        let task = |state| TaskStatus {
+            task: TaskId::new("c", 0),
+            state,
+            worker_id: "w".into(),
+            generation: 0,
+            trace: None,
+            version: None,
+        };
+        for state in [Lifecycle::Running, Lifecycle::Unassigned, Lifecycle::Failed] {
+            store.put_task_safe(task(state));
+            assert_eq!(store.tasks("c"), [task(state)]);
+        }
+        store.put_task(task(Lifecycle::Destroyed));
+        assert_eq!(store.task(&TaskId::new("c", 0)), None);
+    }
 
     #[tokio::test]
     async fn offsets_are_found_by_key_and_by_connector() {

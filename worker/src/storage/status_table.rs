@@ -17,37 +17,48 @@ struct Tables {
     topics: HashMap<String, BTreeMap<String, TopicStatus>>,
 }
 
+impl Tables {
+    fn runs_elsewhere(&self, status: &TaskStatus) -> bool {
+        let tasks = self.tasks.get(&status.task.connector);
+        let known = tasks.and_then(|tasks| tasks.get(&status.task.task));
+        status.state == Lifecycle::Unassigned
+            && known.is_some_and(|known| known.state == Lifecycle::Running && known.generation >= status.generation)
+    }
+
+    fn insert(&mut self, value: StatusValue) {
+        match value {
+            StatusValue::Connector(status) => {
+                self.connectors.insert(status.connector.clone(), status);
+            }
+            StatusValue::Task(status) => {
+                let tasks = self.tasks.entry(status.task.connector.clone()).or_default();
+                tasks.insert(status.task.task, status);
+            }
+            StatusValue::Topic(status) => {
+                let topics = self.topics.entry(status.connector.clone()).or_default();
+                topics.insert(status.topic.clone(), status);
+            }
+        }
+    }
+}
+
 impl StatusTable {
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a status that was read back.
-    pub(super) fn insert(&self, value: StatusValue) {
+    /// Takes a status that was read back: a late UNASSIGNED of the former owner must not hide that the task runs elsewhere.
+    pub(super) fn insert_read_back(&self, value: StatusValue) {
         let mut tables = self.lock();
         match value {
-            StatusValue::Connector(status) => {
-                tables.connectors.insert(status.connector.clone(), status);
-            }
-            StatusValue::Task(status) => {
-                let tasks = tables.tasks.entry(status.task.connector.clone()).or_default();
-                // A late UNASSIGNED of the former owner must not hide that the task runs elsewhere.
-                let hides_running = status.state == Lifecycle::Unassigned
-                    && tasks.get(&status.task.task).is_some_and(|known| {
-                        known.state == Lifecycle::Running && known.generation >= status.generation
-                    });
-                if !hides_running {
-                    tasks.insert(status.task.task, status);
-                }
-            }
-            StatusValue::Topic(status) => {
-                tables
-                    .topics
-                    .entry(status.connector.clone())
-                    .or_default()
-                    .insert(status.topic.clone(), status);
-            }
+            StatusValue::Task(status) if tables.runs_elsewhere(&status) => {}
+            other => tables.insert(other),
         }
+    }
+
+    /// Takes a status, whatever was known.
+    pub(super) fn insert(&self, value: StatusValue) {
+        self.lock().insert(value);
     }
 
     pub(super) fn remove(&self, key: &StatusKey) {

@@ -60,7 +60,7 @@ fn read_back(table: &StatusTable, record: &LogRecord) {
         return;
     };
     match status_record::parse_value(&key, bytes) {
-        Ok(value) => table.insert(value),
+        Ok(value) => table.insert_read_back(value),
         Err(error) => tracing::error!(?key, %error, "status topic: invalid record; it is passed over"),
     }
 }
