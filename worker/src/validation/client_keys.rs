@@ -1,36 +1,18 @@
 //! Settings of Kafka's Java clients 4.1.1, as validation shows them when a connector overrides one: type, default, importance.
 
+use crate::config::client::ClientKind;
 use std::sync::LazyLock;
 use turnbuckle_api::config::{ConfigDef, ConfigKey, ConfigType, Importance, ParsedValue};
 
-/// A client whose settings a connector can override.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Client {
-    Producer,
-    Consumer,
-    Admin,
-}
-
-impl Client {
-    /// What keys of overrides begin with.
-    pub(super) fn prefix(self) -> &'static str {
-        match self {
-            Client::Producer => "producer.override.",
-            Client::Consumer => "consumer.override.",
-            Client::Admin => "admin.override.",
-        }
-    }
-
-    /// Definition of its settings.
-    pub(super) fn config_def(self) -> &'static ConfigDef {
-        static PRODUCER: LazyLock<ConfigDef> = LazyLock::new(|| define("producer", &[COMMON, PRODUCER_KEYS, SECURITY]));
-        static CONSUMER: LazyLock<ConfigDef> = LazyLock::new(|| define("consumer", &[COMMON, CONSUMER_KEYS, SECURITY]));
-        static ADMIN: LazyLock<ConfigDef> = LazyLock::new(|| define("admin", &[COMMON, ADMIN_KEYS, SECURITY]));
-        match self {
-            Client::Producer => &PRODUCER,
-            Client::Consumer => &CONSUMER,
-            Client::Admin => &ADMIN,
-        }
+/// Definition of a client's settings.
+pub(super) fn config_def(client: ClientKind) -> &'static ConfigDef {
+    static PRODUCER: LazyLock<ConfigDef> = LazyLock::new(|| define("producer", &[COMMON, PRODUCER_KEYS, SECURITY]));
+    static CONSUMER: LazyLock<ConfigDef> = LazyLock::new(|| define("consumer", &[COMMON, CONSUMER_KEYS, SECURITY]));
+    static ADMIN: LazyLock<ConfigDef> = LazyLock::new(|| define("admin", &[COMMON, ADMIN_KEYS, SECURITY]));
+    match client {
+        ClientKind::Producer => &PRODUCER,
+        ClientKind::Consumer => &CONSUMER,
+        ClientKind::Admin => &ADMIN,
     }
 }
 
@@ -281,16 +263,16 @@ mod tests {
     #[test]
     fn a_clients_own_table_wins() {
         let cases = [
-            (Client::Producer, "receive.buffer.bytes", Some("32768"), Medium),
-            (Client::Consumer, "receive.buffer.bytes", Some("65536"), Medium),
-            (Client::Consumer, "client.id", Some(""), Low),
-            (Client::Admin, "client.id", Some(""), Medium),
-            (Client::Admin, "connections.max.idle.ms", Some("300000"), Medium),
-            (Client::Admin, "retries", Some("2147483647"), Low),
-            (Client::Consumer, "group.id", None, High),
+            (ClientKind::Producer, "receive.buffer.bytes", Some("32768"), Medium),
+            (ClientKind::Consumer, "receive.buffer.bytes", Some("65536"), Medium),
+            (ClientKind::Consumer, "client.id", Some(""), Low),
+            (ClientKind::Admin, "client.id", Some(""), Medium),
+            (ClientKind::Admin, "connections.max.idle.ms", Some("300000"), Medium),
+            (ClientKind::Admin, "retries", Some("2147483647"), Low),
+            (ClientKind::Consumer, "group.id", None, High),
         ];
         for (client, name, default, importance) in cases {
-            let key = client.config_def().key(name).unwrap();
+            let key = config_def(client).key(name).unwrap();
             assert_eq!(
                 (key.default_text().as_deref(), key.importance),
                 (default, importance),

@@ -1,17 +1,18 @@
 //! The parts of an answer that belong to others than the connector: overrides of client settings, and converters that the
 //! connector brings.
 
-use super::client_keys::Client;
+use super::client_keys;
 use super::connector_config::Role;
 use super::infos::{ConfigInfos, prefixed};
 use super::java_order;
 use crate::config::OverridePolicy;
+use crate::config::client::ClientKind;
 use turnbuckle_api::config::{ConfigDef, ConfigKey, ConfigValue};
 use turnbuckle_api::plugin::Plugin;
 use turnbuckle_api::{Props, Result};
 
 /// The clients that a connector with this configuration uses, in the order in which their overrides are shown.
-pub(super) fn clients_used(role: Role, props: &Props, exactly_once_worker: bool) -> Vec<Client> {
+pub(super) fn clients_used(role: Role, props: &Props, exactly_once_worker: bool) -> Vec<ClientKind> {
     let is_set = |key: &str| props.get(key).is_some_and(|text| !text.trim().is_empty());
     let is_source = role == Role::Source;
     let has_dead_letters = !is_source && is_set("errors.deadletterqueue.topic.name");
@@ -19,13 +20,13 @@ pub(super) fn clients_used(role: Role, props: &Props, exactly_once_worker: bool)
     let has_own_offsets = is_source && (exactly_once_worker || is_set("offsets.storage.topic"));
     let mut clients = Vec::new();
     if is_source || has_dead_letters {
-        clients.push(Client::Producer);
+        clients.push(ClientKind::Producer);
     }
     if !is_source || has_own_offsets {
-        clients.push(Client::Consumer);
+        clients.push(ClientKind::Consumer);
     }
     if creates_topics || has_dead_letters || has_own_offsets {
-        clients.push(Client::Admin);
+        clients.push(ClientKind::Admin);
     }
     clients
 }
@@ -34,10 +35,10 @@ pub(super) fn clients_used(role: Role, props: &Props, exactly_once_worker: bool)
 ///
 /// # Errors
 /// `ConfigException` for the first value that does not parse; Connect fails the whole request then.
-pub(super) fn overrides(client: Client, props: &Props, policy: OverridePolicy) -> Result<ConfigInfos> {
-    let def = client.config_def();
+pub(super) fn overrides(client: ClientKind, props: &Props, policy: OverridePolicy) -> Result<ConfigInfos> {
+    let def = client_keys::config_def(client);
     let mut values = Vec::new();
-    for (name, text) in props.with_prefix(client.prefix()).iter() {
+    for (name, text) in props.with_prefix(client.override_prefix()).iter() {
         let mut value = ConfigValue::new(name);
         value.value = match def.key(name) {
             Some(key) => parsed(key, text)?,
@@ -47,7 +48,7 @@ pub(super) fn overrides(client: Client, props: &Props, policy: OverridePolicy) -
         values.push(value);
     }
     java_order::sort_by_key(&mut values, |value| &value.name);
-    Ok(prefixed(def.keys(), values, client.prefix()))
+    Ok(prefixed(def.keys(), values, client.override_prefix()))
 }
 
 /// The value as REST shows it.
