@@ -148,7 +148,7 @@ impl Runtime {
     fn make_connector(&self, name: &str, config: Props) -> (ConnectorHandle, Result<()>) {
         let class = config.get("connector.class").unwrap_or_default().trim();
         let made = self.plugins.connector(class).and_then(|plugin| {
-            self.refuse_unsupported(&config)?;
+            self.refuse_unusable(&config)?;
             let instance = match plugin.kind {
                 PluginKind::Source { connector, .. } => {
                     // Connect reads these keys when it makes the connector, not when it validates.
@@ -185,8 +185,11 @@ impl Runtime {
         }
     }
 
-    /// Settings whose neglect would lose positions or hand a placeholder to a server as a password.
-    fn refuse_unsupported(&self, config: &Props) -> Result<()> {
+    /// Nulls, as in Connect, and settings whose neglect would lose positions or hand a placeholder to a server as a password.
+    fn refuse_unusable(&self, config: &Props) -> Result<()> {
+        if let Some((key, _)) = config.iter().find(|(_, value)| value.is_none()) {
+            return Err(Error::config(format!("Non-string value found in original settings for key {key}: null")));
+        }
         if let Some(topic) = config.get("offsets.storage.topic") {
             let detail = "offsets topics of single connectors are not available in this version; remove the key to use the \
                           worker's offsets topic";
