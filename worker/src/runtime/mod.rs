@@ -188,7 +188,9 @@ impl Runtime {
     /// Nulls, as in Connect, and settings whose neglect would lose positions or hand a placeholder to a server as a password.
     fn refuse_unusable(&self, config: &Props) -> Result<()> {
         if let Some((key, _)) = config.iter().find(|(_, value)| value.is_none()) {
-            return Err(Error::config(format!("Non-string value found in original settings for key {key}: null")));
+            return Err(Error::config(format!(
+                "Non-string value found in original settings for key {key}: null"
+            )));
         }
         if let Some(topic) = config.get("offsets.storage.topic") {
             let detail = "offsets topics of single connectors are not available in this version; remove the key to use the \
