@@ -4,17 +4,21 @@ use bytes::Bytes;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
-use turnbuckle_api::converter::{Converter, ConverterRole, Step};
+use turnbuckle_api::converter::{ConverterRole, Step};
+use turnbuckle_api::plugin::PluginKind;
 use turnbuckle_api::{Headers, Props, Schema, SchemaRef, Struct, Type, Value};
-use turnbuckle_converters::json::JsonConverter;
+use turnbuckle_converters::json;
 
 const RECORDS: u32 = 1_000_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let PluginKind::Converter { converter: create, .. } = json::PLUGIN.kind else {
+        return Err("the JSON converter is no converter".into());
+    };
     let schema = schema();
     for enable in ["true", "false"] {
         let props = Props::new().with("schemas.enable", enable);
-        let mut converter = JsonConverter::new(&props, ConverterRole::Value)?;
+        let mut converter = create(&props, ConverterRole::Value)?;
         let values: Vec<Value> = (0..1000).map(|row| record(&schema, row)).collect();
         let mut out = Vec::new();
         let start = Instant::now();

@@ -1,20 +1,19 @@
 //! `org.apache.kafka.connect.converters.ByteArrayConverter`: bytes as they are.
 
+use crate::plain::{Plain, PlainConverter};
 use crate::role::{RoleOnly, with_role};
 use bytes::Bytes;
-use turnbuckle_api::converter::{Converter, ConverterRole, Encoded, HeaderConverter, Step};
+use turnbuckle_api::converter::{ConverterRole, Encoded, Step};
 use turnbuckle_api::plugin::{Plugin, PluginKind};
-use turnbuckle_api::{
-    Config, Error, Headers, KAFKA_VERSION, Props, Result, Schema, SchemaAndValue, SchemaRef, Type, Value,
-};
+use turnbuckle_api::{Config, Error, KAFKA_VERSION, Props, Result, Schema, SchemaAndValue, SchemaRef, Type, Value};
 
 pub const PLUGIN: Plugin = Plugin {
     class: "org.apache.kafka.connect.converters.ByteArrayConverter",
     version: Some(KAFKA_VERSION),
     config_def: RoleOnly::config_def,
     kind: PluginKind::Converter {
-        converter: |props, role| Ok(Box::new(create(props, role)?)),
-        header: Some(|props| Ok(Box::new(create(props, ConverterRole::Header)?))),
+        converter: |props, role| Ok(Box::new(Plain(create(props, role)?))),
+        header: Some(|props| Ok(Box::new(Plain(create(props, ConverterRole::Header)?)))),
     },
 };
 
@@ -31,7 +30,7 @@ pub struct ByteArrayConverter {
 }
 
 impl ByteArrayConverter {
-    fn write(&self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
+    fn append(&self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
         if let Some(schema) = schema
             && schema.kind() != Type::Bytes
         {
@@ -52,48 +51,19 @@ impl ByteArrayConverter {
         }
     }
 
-    fn read(&self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
+    fn parse(&self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
         let value = payload.map_or(Value::Null, |payload| Value::Bytes(payload.clone()));
         Ok(Step::Done(SchemaAndValue::new(self.read_schema.clone(), value)))
     }
 }
 
-impl Converter for ByteArrayConverter {
-    fn from_connect(
-        &mut self,
-        _topic: &str,
-        _headers: &mut Headers,
-        schema: Option<&SchemaRef>,
-        value: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<Encoded>> {
-        self.write(schema, value, out)
+impl PlainConverter for ByteArrayConverter {
+    fn write(&mut self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
+        self.append(schema, value, out)
     }
 
-    fn to_connect(&mut self, _topic: &str, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
-        self.read(payload)
-    }
-}
-
-impl HeaderConverter for ByteArrayConverter {
-    fn from_connect_header(
-        &mut self,
-        _topic: &str,
-        _name: &str,
-        schema: Option<&SchemaRef>,
-        value: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<Encoded>> {
-        self.write(schema, value, out)
-    }
-
-    fn to_connect_header(
-        &mut self,
-        _topic: &str,
-        _name: &str,
-        payload: Option<&Bytes>,
-    ) -> Result<Step<SchemaAndValue>> {
-        self.read(payload)
+    fn read(&mut self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
+        self.parse(payload)
     }
 }
 
@@ -103,7 +73,7 @@ mod tests {
 
     #[test]
     fn bytes_are_not_copied_when_read() {
-        let converter = create(&Props::new(), ConverterRole::Value).unwrap();
+        let mut converter = create(&Props::new(), ConverterRole::Value).unwrap();
         let payload = Bytes::from_static(b"\x00\xff");
         let Ok(Step::Done(read)) = converter.read(Some(&payload)) else {
             panic!("reading bytes cannot fail");

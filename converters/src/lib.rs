@@ -5,6 +5,7 @@ pub mod bytes;
 pub mod charset;
 mod entries;
 pub mod json;
+mod plain;
 pub mod primitives;
 pub mod registry;
 mod role;

@@ -3,12 +3,13 @@
 //! They differ only in what [`Primitive`] says. The numbers look at the value's class alone when writing; the boolean
 //! converter looks at the schema, too.
 
+use crate::plain::{Plain, PlainConverter};
 use crate::role::{RoleOnly, with_role};
 use bytes::Bytes;
-use turnbuckle_api::converter::{Converter, ConverterRole, Encoded, HeaderConverter, Step};
+use turnbuckle_api::converter::{ConverterRole, Encoded, Step};
 use turnbuckle_api::plugin::{Plugin, PluginKind};
 use turnbuckle_api::{
-    Config, Error, ErrorKind, Headers, KAFKA_VERSION, Props, Result, Schema, SchemaAndValue, SchemaRef, Type, Value,
+    Config, Error, ErrorKind, KAFKA_VERSION, Props, Result, Schema, SchemaAndValue, SchemaRef, Type, Value,
 };
 
 macro_rules! plugin {
@@ -18,8 +19,8 @@ macro_rules! plugin {
             version: Some(KAFKA_VERSION),
             config_def: RoleOnly::config_def,
             kind: PluginKind::Converter {
-                converter: |props, role| Ok(Box::new(create(props, role, $primitive)?)),
-                header: Some(|props| Ok(Box::new(create(props, ConverterRole::Header, $primitive)?))),
+                converter: |props, role| Ok(Box::new(Plain(create(props, role, $primitive)?))),
+                header: Some(|props| Ok(Box::new(Plain(create(props, ConverterRole::Header, $primitive)?)))),
             },
         }
     };
@@ -125,7 +126,7 @@ pub struct PrimitiveConverter {
 }
 
 impl PrimitiveConverter {
-    fn write(&self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
+    fn append(&self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
         if let Some(schema) = schema
             && self.primitive == Primitive::Boolean
             && schema.kind() != Type::Boolean
@@ -148,7 +149,7 @@ impl PrimitiveConverter {
         })
     }
 
-    fn read(&self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
+    fn parse(&self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
         let value = match payload {
             None => Value::Null,
             Some(payload) => self.primitive.decode(payload).ok_or_else(|| self.refuse(payload))?,
@@ -163,42 +164,13 @@ impl PrimitiveConverter {
     }
 }
 
-impl Converter for PrimitiveConverter {
-    fn from_connect(
-        &mut self,
-        _topic: &str,
-        _headers: &mut Headers,
-        schema: Option<&SchemaRef>,
-        value: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<Encoded>> {
-        self.write(schema, value, out)
+impl PlainConverter for PrimitiveConverter {
+    fn write(&mut self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
+        self.append(schema, value, out)
     }
 
-    fn to_connect(&mut self, _topic: &str, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
-        self.read(payload)
-    }
-}
-
-impl HeaderConverter for PrimitiveConverter {
-    fn from_connect_header(
-        &mut self,
-        _topic: &str,
-        _name: &str,
-        schema: Option<&SchemaRef>,
-        value: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<Encoded>> {
-        self.write(schema, value, out)
-    }
-
-    fn to_connect_header(
-        &mut self,
-        _topic: &str,
-        _name: &str,
-        payload: Option<&Bytes>,
-    ) -> Result<Step<SchemaAndValue>> {
-        self.read(payload)
+    fn read(&mut self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
+        self.parse(payload)
     }
 }
 
@@ -220,7 +192,7 @@ mod tests {
             (Primitive::Float, Value::Float32(-0.0)),
             (Primitive::Double, Value::Float64(1e308)),
         ] {
-            let converter = converter(primitive);
+            let mut converter = converter(primitive);
             let mut out = Vec::new();
             assert!(converter.write(None, &value, &mut out).is_ok());
             let Ok(Step::Done(read)) = converter.read(Some(&Bytes::from(out))) else {

@@ -1,15 +1,16 @@
 //! `org.apache.kafka.connect.storage.StringConverter`: the text of any value, Java's `toString`.
 
 use crate::charset::Charset;
+use crate::plain::{Plain, PlainConverter};
 use crate::role::{ROLES, with_role};
 use bytes::Bytes;
 use std::io::Write;
 use turnbuckle_api::config::validator::one_of;
-use turnbuckle_api::converter::{Converter, ConverterRole, Encoded, HeaderConverter, Step};
+use turnbuckle_api::converter::{ConverterRole, Encoded, Step};
 use turnbuckle_api::data::JavaText;
 use turnbuckle_api::plugin::{Plugin, PluginKind};
 use turnbuckle_api::{
-    Config, Error, ErrorKind, Headers, KAFKA_VERSION, Props, Result, Schema, SchemaAndValue, SchemaRef, Type, Value,
+    Config, Error, ErrorKind, KAFKA_VERSION, Props, Result, Schema, SchemaAndValue, SchemaRef, Type, Value,
 };
 
 pub const PLUGIN: Plugin = Plugin {
@@ -17,8 +18,8 @@ pub const PLUGIN: Plugin = Plugin {
     version: Some(KAFKA_VERSION),
     config_def: StringConfig::config_def,
     kind: PluginKind::Converter {
-        converter: |props, role| Ok(Box::new(create(props, role)?)),
-        header: Some(|props| Ok(Box::new(create(props, ConverterRole::Header)?))),
+        converter: |props, role| Ok(Box::new(Plain(create(props, role)?))),
+        header: Some(|props| Ok(Box::new(Plain(create(props, ConverterRole::Header)?)))),
     },
 };
 
@@ -54,7 +55,7 @@ pub struct StringConverter {
 }
 
 impl StringConverter {
-    fn write(&mut self, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
+    fn append(&mut self, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
         match value {
             Value::Null => return Ok(Step::Done(Encoded::Null)),
             Value::String(text) => self.charset.encode(text, out),
@@ -68,48 +69,19 @@ impl StringConverter {
         Ok(Step::Done(Encoded::Bytes))
     }
 
-    fn read(&self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
+    fn parse(&self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
         let value = payload.map_or(Value::Null, |payload| Value::String(self.charset.decode(payload)));
         Ok(Step::Done(SchemaAndValue::new(self.read_schema.clone(), value)))
     }
 }
 
-impl Converter for StringConverter {
-    fn from_connect(
-        &mut self,
-        _topic: &str,
-        _headers: &mut Headers,
-        _schema: Option<&SchemaRef>,
-        value: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<Encoded>> {
-        self.write(value, out)
+impl PlainConverter for StringConverter {
+    fn write(&mut self, _schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
+        self.append(value, out)
     }
 
-    fn to_connect(&mut self, _topic: &str, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
-        self.read(payload)
-    }
-}
-
-impl HeaderConverter for StringConverter {
-    fn from_connect_header(
-        &mut self,
-        _topic: &str,
-        _name: &str,
-        _schema: Option<&SchemaRef>,
-        value: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<Encoded>> {
-        self.write(value, out)
-    }
-
-    fn to_connect_header(
-        &mut self,
-        _topic: &str,
-        _name: &str,
-        payload: Option<&Bytes>,
-    ) -> Result<Step<SchemaAndValue>> {
-        self.read(payload)
+    fn read(&mut self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
+        self.parse(payload)
     }
 }
 
@@ -123,7 +95,7 @@ mod tests {
         let mut converter = create(&props, ConverterRole::Value).unwrap();
         let mut out = Vec::new();
         let value = Value::Array(vec![Value::Int32(1), Value::Null]);
-        assert!(converter.write(&value, &mut out).is_ok());
+        assert!(converter.write(None, &value, &mut out).is_ok());
         let Ok(Step::Done(read)) = converter.read(Some(&out.into())) else {
             panic!("reading text cannot fail");
         };

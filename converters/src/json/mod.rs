@@ -23,6 +23,7 @@ mod text;
 mod unescape;
 mod write;
 
+use crate::plain::{Plain, PlainConverter};
 use crate::role::{ROLES, with_role};
 use ::bytes::Bytes;
 use cache::Lru;
@@ -31,11 +32,9 @@ use scan::{Fault, Kind, Scanned, Scanner};
 use std::sync::Arc;
 use turnbuckle_api::config::ConfigChoice;
 use turnbuckle_api::config::validator::{one_of, one_of_ignore_case};
-use turnbuckle_api::converter::{Converter, ConverterRole, Encoded, HeaderConverter, Step};
+use turnbuckle_api::converter::{ConverterRole, Encoded, Step};
 use turnbuckle_api::plugin::{Plugin, PluginKind};
-use turnbuckle_api::{
-    Config, Error, ErrorKind, Headers, KAFKA_VERSION, Props, Result, SchemaAndValue, SchemaRef, Value,
-};
+use turnbuckle_api::{Config, Error, ErrorKind, KAFKA_VERSION, Props, Result, SchemaAndValue, SchemaRef, Value};
 use write::{Style, WriteNode};
 
 pub const PLUGIN: Plugin = Plugin {
@@ -43,8 +42,8 @@ pub const PLUGIN: Plugin = Plugin {
     version: Some(KAFKA_VERSION),
     config_def: JsonConfig::config_def,
     kind: PluginKind::Converter {
-        converter: |props, role| Ok(Box::new(JsonConverter::new(props, role)?)),
-        header: Some(|props| Ok(Box::new(JsonConverter::new(props, ConverterRole::Header)?))),
+        converter: |props, role| Ok(Box::new(Plain(JsonConverter::new(props, role)?))),
+        header: Some(|props| Ok(Box::new(Plain(JsonConverter::new(props, ConverterRole::Header)?)))),
     },
 };
 
@@ -133,7 +132,7 @@ impl JsonConverter {
         })
     }
 
-    fn write(&mut self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
+    fn append(&mut self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
         let style = self.style;
         let Some(schema) = schema else {
             if value.is_null() {
@@ -194,7 +193,7 @@ impl JsonConverter {
         }))
     }
 
-    fn read(&mut self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
+    fn parse(&mut self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
         let Some(payload) = payload else {
             return Ok(Step::Done(SchemaAndValue::NULL));
         };
@@ -336,41 +335,12 @@ fn syntax_error(payload: &Bytes) -> Error {
     Error::data("Converting byte[] to Kafka Connect data failed due to serialization error: ").with_cause(cause)
 }
 
-impl Converter for JsonConverter {
-    fn from_connect(
-        &mut self,
-        _topic: &str,
-        _headers: &mut Headers,
-        schema: Option<&SchemaRef>,
-        value: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<Encoded>> {
-        self.write(schema, value, out)
+impl PlainConverter for JsonConverter {
+    fn write(&mut self, schema: Option<&SchemaRef>, value: &Value, out: &mut Vec<u8>) -> Result<Step<Encoded>> {
+        self.append(schema, value, out)
     }
 
-    fn to_connect(&mut self, _topic: &str, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
-        self.read(payload)
-    }
-}
-
-impl HeaderConverter for JsonConverter {
-    fn from_connect_header(
-        &mut self,
-        _topic: &str,
-        _name: &str,
-        schema: Option<&SchemaRef>,
-        value: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<Encoded>> {
-        self.write(schema, value, out)
-    }
-
-    fn to_connect_header(
-        &mut self,
-        _topic: &str,
-        _name: &str,
-        payload: Option<&Bytes>,
-    ) -> Result<Step<SchemaAndValue>> {
-        self.read(payload)
+    fn read(&mut self, payload: Option<&Bytes>) -> Result<Step<SchemaAndValue>> {
+        self.parse(payload)
     }
 }

@@ -103,7 +103,10 @@ pub fn run(cli: Cli) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, error }) => {
-            tracing::error!("{}", error.trace().trim_end());
+            // A worker's log should hold why it ended; other commands just say it.
+            if code != 1 {
+                tracing::error!("{}", error.trace().trim_end());
+            }
             eprintln!("turnbuckle: {error}");
             ExitCode::from(code)
         }
