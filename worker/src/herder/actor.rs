@@ -56,6 +56,8 @@ pub(super) enum Internal {
         name: String,
         configs: Result<Vec<Props>, Error>,
     },
+    /// A request that was put off.
+    Again(Request),
     /// Compute task configurations again after a failure.
     RetryTaskConfigs {
         name: String,

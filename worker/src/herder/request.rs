@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use turnbuckle_api::{OffsetMap, Props};
 
 /// Where an answer goes.
@@ -20,6 +21,8 @@ pub(super) struct PutConfig {
     pub(super) config: Props,
     pub(super) initial_state: Option<TargetState>,
     pub(super) allow_replace: bool,
+    /// When the request came.
+    pub(super) since: Instant,
 }
 
 /// One request.
@@ -104,6 +107,7 @@ impl Herder for HerderHandle {
             config,
             initial_state,
             allow_replace,
+            since: Instant::now(),
         };
         self.ask(|reply| Request::Put(put, reply)).await
     }

@@ -9,8 +9,14 @@ use super::{
 use crate::plugins::Plugins;
 use crate::storage::config_state::record;
 use crate::storage::{ConnectorStatus, Lifecycle, TaskStatus};
+use std::time::Duration;
+use tokio::time::Instant;
 use turnbuckle_api::plugin::PluginKind;
 use turnbuckle_api::{Error, Props};
+
+/// How long a request for a starting connector waits for its tasks, and between looks.
+const LONGEST_START: Duration = Duration::from_millis(500);
+const START_PAUSE: Duration = Duration::from_millis(10);
 
 impl Actor {
     pub(super) async fn on_request(&mut self, request: Request) {
@@ -19,6 +25,7 @@ impl Actor {
             Request::Ping(reply) => drop(reply.send(Ok(()))),
             Request::ConnectorInfo(name, reply) => drop(reply.send(self.connector_info(&name))),
             Request::ConnectorConfig(name, reply) => drop(reply.send(self.connector_config(&name))),
+            Request::Put(put, reply) if self.is_still_starting(&put) => self.put_later(put, reply),
             Request::Put(put, reply) => drop(reply.send(self.put_config(put).await)),
             Request::Patch(name, patch, validate, reply) => {
                 drop(reply.send(self.patch_config(&name, patch, validate.as_ref()).await));
@@ -70,6 +77,30 @@ impl Actor {
         })
     }
 
+    /// A new configuration for a connector that is just being started waits a moment for its first tasks: it would start
+    /// everything twice, and its answer would not know the tasks yet.
+    fn is_still_starting(&self, put: &PutConfig) -> bool {
+        let name = put.name.as_str();
+        let state = self.store.snapshot();
+        !self.is_standalone()
+            && put.since.elapsed() < LONGEST_START
+            && state.contains(name)
+            && state.target_state(name) == Some(TargetState::Started)
+            && !state.has_commit(name)
+            && !self.runtime.connector_failed(name)
+    }
+
+    fn put_later(&self, put: PutConfig, reply: super::request::Reply<Created<ConnectorInfo>>) {
+        let internal = self.internal.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(START_PAUSE).await;
+            // The herder being gone means that the worker stops; dropping the reply says so.
+            let _ = internal
+                .send(super::actor::Internal::Again(Request::Put(put, reply)))
+                .await;
+        });
+    }
+
     async fn put_config(&mut self, put: PutConfig) -> HerderResult<Created<ConnectorInfo>> {
         self.must_lead()?;
         let PutConfig {
@@ -77,6 +108,7 @@ impl Actor {
             config,
             initial_state,
             allow_replace,
+            since: _,
         } = put;
         self.state = self.store.snapshot();
         let exists = self.state.contains(&name);
@@ -145,6 +177,7 @@ impl Actor {
             config: merged,
             initial_state: None,
             allow_replace: true,
+            since: Instant::now(),
         };
         self.put_config(put).await
     }

@@ -232,6 +232,7 @@ impl Actor {
 
     pub(super) async fn on_internal(&mut self, internal: Internal) {
         match internal {
+            Internal::Again(request) => self.on_request(request).await,
             Internal::ConnectorStarted { name, started: Ok(()) } => {
                 if self.state.target_state(&name) == Some(TargetState::Started) {
                     self.request_task_configs(&name);

@@ -90,6 +90,11 @@ impl ConfigState {
         self.task_counts.get(connector).copied().unwrap_or(0)
     }
 
+    /// True once a set of task configurations was committed, an empty or incomplete one included.
+    pub fn has_commit(&self, connector: &str) -> bool {
+        self.task_counts.contains_key(connector)
+    }
+
     /// Tasks of a connector; none while its set of configurations is incomplete.
     pub fn tasks(&self, connector: &str) -> Vec<TaskId> {
         if self.inconsistent.contains(connector) || !self.contains(connector) {
