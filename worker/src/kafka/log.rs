@@ -77,6 +77,9 @@ impl CompactedLog {
         consumer_config.set("enable.auto.commit", "false");
         consumer_config.set("enable.auto.offset.store", "false");
         consumer_config.set("auto.offset.reset", "earliest");
+        // A start waits for these: a fetch of empty partitions holds up the others, and so does a first failed one.
+        consumer_config.set("fetch.wait.max.ms", "100");
+        consumer_config.set("fetch.error.backoff.ms", "20");
         // librdkafka insists on a group; positions are never committed to it.
         if consumer_config.get("group.id").is_none() {
             consumer_config.set("group.id", "turnbuckle-internal");
