@@ -5,7 +5,7 @@ mod logging;
 mod plugins;
 mod validate;
 
-use crate::config::Mode;
+use crate::config::{Mode, WorkerConfig, properties};
 use crate::launch::{self, Failure, StandaloneFiles};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -85,13 +85,18 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     let ended = runtime.block_on(async {
         match cli.command {
-            Command::Distributed { properties } => {
-                let props = launch::worker_properties(Mode::Distributed, properties.as_deref())?;
-                launch::distributed(props).await
+            Command::Distributed { properties: file } => {
+                let environment = properties::process_environment();
+                let config = WorkerConfig::load(Mode::Distributed, file.as_deref(), environment)?;
+                launch::distributed(config).await
             }
-            Command::Standalone { properties, connectors } => {
-                let props = launch::worker_properties(Mode::Standalone, Some(&properties))?;
-                launch::standalone(props, StandaloneFiles(connectors)).await
+            Command::Standalone {
+                properties: file,
+                connectors,
+            } => {
+                let environment = properties::process_environment();
+                let config = WorkerConfig::load(Mode::Standalone, Some(&file), environment)?;
+                launch::standalone(config, StandaloneFiles(connectors)).await
             }
             Command::Dev { port, connectors } => crate::dev::run(port, StandaloneFiles(connectors)).await,
             Command::Plugins { plugin } => plugins::print(plugin.as_deref()),

@@ -4,6 +4,7 @@
 //! are first used, keeps at most 5 MiB per partition, does not compact, has no transactions log to recover from and can't
 //! host the group of workers; so offsets and configurations live in memory, and all ends with the process.
 
+use crate::config::{Mode, WorkerConfig};
 use crate::launch::{Failure, StandaloneFiles, run_standalone};
 use crate::storage::memory::MemoryOffsetStore;
 use rdkafka::mocking::MockCluster;
@@ -23,7 +24,8 @@ pub async fn run(port: u16, files: StandaloneFiles) -> Result<(), Failure> {
         .with("listeners", format!("http://localhost:{port}"))
         .with("offset.storage.file.filename", "(in memory)")
         .with("offset.flush.interval.ms", "1000");
-    let ended = run_standalone(props, files, Some(Arc::new(MemoryOffsetStore::new()))).await;
+    let config = WorkerConfig::from_props(Mode::Standalone, props)?;
+    let ended = run_standalone(config, files, Some(Arc::new(MemoryOffsetStore::new()))).await;
     drop(broker);
     ended
 }

@@ -2,8 +2,8 @@
 
 use super::clients;
 use super::{Failure, shutdown_on_signal, unsupported};
+use crate::config::WorkerConfig;
 use crate::config::worker::{ConnectProtocol, DistributedSettings, millis};
-use crate::config::{Mode, WorkerConfig};
 use crate::group::{self, GroupConfig};
 use crate::herder::{self, HerderParts, HerderSettings};
 use crate::kafka::admin::TopicAdmin;
@@ -22,8 +22,8 @@ use turnbuckle_api::{Error, Props};
 pub(super) const RUNTIME_EVENTS: usize = 64;
 
 /// Runs a distributed worker until a signal.
-pub async fn distributed(props: Props) -> Result<(), Failure> {
-    let config = Arc::new(WorkerConfig::from_props(Mode::Distributed, props)?);
+pub async fn distributed(config: WorkerConfig) -> Result<(), Failure> {
+    let config = Arc::new(config);
     let settings = config
         .distributed()
         .ok_or_else(|| Error::config("not a distributed worker's properties"))?;

@@ -13,11 +13,9 @@ mod unsupported;
 pub use distributed::distributed;
 pub use standalone::{StandaloneFiles, run_standalone, standalone};
 
-use crate::config::{Mode, properties};
-use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use turnbuckle_api::{Error, Props};
+use turnbuckle_api::Error;
 
 /// Why a command ended without success, and the exit code for it.
 #[derive(Debug)]
@@ -31,26 +29,6 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure { code: 2, error }
     }
-}
-
-/// The properties of a worker: the file, if any, overridden by the environment.
-///
-/// # Errors
-/// If the file can't be read.
-pub fn worker_properties(mode: Mode, file: Option<&Path>) -> Result<Props, Failure> {
-    let mut props = match file {
-        Some(path) => properties::read_file(path)?,
-        None => Props::new(),
-    };
-    let environment = properties::from_environment(properties::process_environment());
-    tracing::debug!(
-        ?mode,
-        file = file.is_some(),
-        variables = environment.len(),
-        "read the worker's properties"
-    );
-    props.extend(&environment);
-    Ok(props)
 }
 
 /// Cancelled by SIGTERM, SIGINT or SIGHUP.

@@ -4,7 +4,7 @@ use super::clients;
 use super::connector_file::{self, ConnectorFile};
 use super::distributed::{RUNTIME_EVENTS, herder_settings};
 use super::{Failure, shutdown_on_signal, unsupported};
-use crate::config::{Mode, WorkerConfig};
+use crate::config::WorkerConfig;
 use crate::herder::{self, Herder, HerderError, HerderHandle, HerderParts, ValidateConfig};
 use crate::kafka::admin::TopicAdmin;
 use crate::plugins::Plugins;
@@ -17,24 +17,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use turnbuckle_api::{Error, Props};
+use turnbuckle_api::Error;
 
 /// Connector files of the command line.
 #[derive(Clone, Debug, Default)]
 pub struct StandaloneFiles(pub Vec<PathBuf>);
 
 /// Runs a standalone worker with its offsets file until a signal.
-pub async fn standalone(props: Props, files: StandaloneFiles) -> Result<(), Failure> {
-    run_standalone(props, files, None).await
+pub async fn standalone(config: WorkerConfig, files: StandaloneFiles) -> Result<(), Failure> {
+    run_standalone(config, files, None).await
 }
 
 /// As [`standalone`], with another offset store if one is given.
 pub async fn run_standalone(
-    props: Props,
+    config: WorkerConfig,
     files: StandaloneFiles,
     offsets: Option<Arc<dyn OffsetStore>>,
 ) -> Result<(), Failure> {
-    let config = Arc::new(WorkerConfig::from_props(Mode::Standalone, props)?);
+    let config = Arc::new(config);
     let settings = config
         .standalone()
         .ok_or_else(|| Error::config("not a standalone worker's properties"))?;
