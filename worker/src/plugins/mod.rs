@@ -16,8 +16,13 @@ pub use version::VersionRange;
 /// All plugins of this binary.
 fn builtin() -> Vec<Plugin> {
     let mut plugins = Vec::new();
+    plugins.extend(turnbuckle_datagen::plugins());
+    plugins.extend(turnbuckle_elasticsearch::plugins());
     plugins.extend(turnbuckle_file::plugins());
     plugins.extend(turnbuckle_jdbc::plugins());
+    plugins.extend(turnbuckle_mqtt::plugins());
+    plugins.extend(turnbuckle_redis::plugins());
+    plugins.extend(turnbuckle_tools::plugins());
     plugins.extend(turnbuckle_transforms::plugins());
     plugins.extend(turnbuckle_converters::plugins());
     plugins

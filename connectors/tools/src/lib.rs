@@ -1,0 +1,8 @@
+//! The connectors Kafka ships for system tests: verifiable and mock sources and sinks.
+
+use turnbuckle_api::plugin::Plugin;
+
+/// The connectors of this crate.
+pub fn plugins() -> Vec<Plugin> {
+    Vec::new()
+}
