@@ -9,6 +9,7 @@
 //! Names of topics, groups and databases come from [`unique`], because all tests share one set of servers.
 
 pub mod avro;
+pub mod cluster;
 pub mod db;
 pub mod golden;
 pub mod kafka;
