@@ -158,7 +158,7 @@ impl Lines {
         let mut repeated = 0;
         for name in &self.names {
             repeated += wait_for(&format!("all lines of {name} in its topic"), PATIENCE, async || {
-                let messages = kafka.read_all(name).await;
+                let messages = kafka.read_committed(name).await;
                 let seen: BTreeSet<String> = messages.iter().map(|message| message.text()).collect();
                 let missing = expected.difference(&seen).count();
                 if missing > 0 {

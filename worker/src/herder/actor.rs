@@ -6,7 +6,8 @@
 //! The distributed and the standalone herder differ in one thing: who decides the assignment. With a group the leader does;
 //! without one everything is this worker's.
 
-use super::request::{HerderHandle, QUEUE, Request};
+use super::fencing::Fenced;
+use super::request::{HerderHandle, QUEUE, Reply, Request};
 use super::{HerderError, TaskId};
 use crate::group::{Assignment, GroupEvent, MembershipHandle};
 use crate::plugins::Plugins;
@@ -31,6 +32,8 @@ pub struct HerderSettings {
     pub session_key_ttl: Duration,
     pub topic_tracking: bool,
     pub topic_reset: bool,
+    /// `exactly.once.source.support=enabled`.
+    pub exactly_once_sources: bool,
 }
 
 /// What the herder works with.
@@ -56,6 +59,8 @@ pub(super) enum Internal {
         name: String,
         configs: Result<Vec<Props>, Error>,
     },
+    /// Producers of former tasks are fenced, or could not be.
+    Fenced(Fenced),
     /// A request that was put off.
     Again(Request),
     /// Compute task configurations again after a failure.
@@ -89,6 +94,11 @@ pub(super) struct Actor {
     pub(super) held: Option<String>,
     /// Failed attempts to make or publish task configurations.
     pub(super) attempts: HashMap<String, u32>,
+    /// Rounds of fencing on their way, with who waits for them.
+    pub(super) fencings: HashMap<String, Vec<Reply<()>>>,
+    /// The leader's transaction on the config topic must be claimed before the next assignment is acted upon.
+    pub(super) privileges_due: bool,
+    pub(super) handle: HerderHandle,
     pub(super) ready: Arc<AtomicBool>,
     pub(super) shutdown: CancellationToken,
 }
@@ -124,6 +134,9 @@ pub fn start(parts: HerderParts, shutdown: CancellationToken) -> (HerderHandle, 
         stopped_for_update: BTreeSet::new(),
         held: None,
         attempts: HashMap::new(),
+        fencings: HashMap::new(),
+        privileges_due: false,
+        handle: handle.clone(),
         ready,
         shutdown,
     };
@@ -179,7 +192,10 @@ impl Actor {
                 Some(internal) = queues.internal.recv() => self.on_internal(internal).await,
                 Some(event) = queues.runtime.recv() => self.on_runtime_event(event),
                 Some(request) = queues.requests.recv() => self.on_request(request).await,
-                _ = key_check.tick() => self.rotate_session_key().await,
+                _ = key_check.tick() => {
+                    self.claim_privileges().await;
+                    self.rotate_session_key().await;
+                }
             }
         };
         self.ready.store(false, Ordering::Release);

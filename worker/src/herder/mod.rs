@@ -5,6 +5,7 @@
 
 mod actor;
 mod error;
+mod fencing;
 pub mod leader;
 mod offsets;
 mod rebalance;
@@ -99,6 +100,9 @@ pub trait Herder: Send + Sync {
 
     /// Internal: a follower hands the task configurations of its connector to the leader.
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()>;
+
+    /// Internal: the leader fences producers of former tasks of an exactly-once source connector (KIP-618).
+    async fn fence_zombies(&self, name: &str) -> HerderResult<()>;
 }
 
 /// Validates a configuration; Err holds what REST answers with 400.

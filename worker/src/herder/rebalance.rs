@@ -75,6 +75,8 @@ impl Actor {
             );
         }
         if rebalance.leader {
+            self.privileges_due = true;
+            self.claim_privileges().await;
             self.clean_statuses();
         }
         if !self.has_caught_up(&rebalance).await {
@@ -88,6 +90,18 @@ impl Actor {
         self.apply_changes().await;
         self.reconcile().await;
         self.rotate_session_key().await;
+    }
+
+    /// A new leader fences the former one's writes to the config topic; what fails is tried again from time to time, and
+    /// before the next write.
+    pub(super) async fn claim_privileges(&mut self) {
+        if !self.privileges_due || !self.is_leader() {
+            return;
+        }
+        match self.store.claim_write_privileges().await {
+            Ok(()) => self.privileges_due = false,
+            Err(error) => tracing::warn!(%error, "could not claim the leader's right to write to the config topic"),
+        }
     }
 
     /// The config snapshot must be exactly the one the leader assigned by; anything else means another round.

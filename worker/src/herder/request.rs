@@ -45,6 +45,7 @@ pub(super) enum Request {
     ResetTopics(String, Reply<()>),
     Offsets(String, Reply<Vec<(OffsetMap, Option<OffsetMap>)>>),
     PutTasks(String, Vec<Props>, Reply<()>),
+    Fence(String, Reply<()>),
 }
 
 /// Requests waiting for the herder; more than this many make REST wait.
@@ -175,5 +176,9 @@ impl Herder for HerderHandle {
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()> {
         self.ask(|reply| Request::PutTasks(name.to_string(), configs, reply))
             .await
+    }
+
+    async fn fence_zombies(&self, name: &str) -> HerderResult<()> {
+        self.ask(|reply| Request::Fence(name.to_string(), reply)).await
     }
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::plugins::Plugins;
 use crate::storage::config_state::record;
+use crate::storage::config_store::NOT_WRITTEN;
 use crate::storage::{ConnectorStatus, Lifecycle, TaskStatus};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -46,6 +47,7 @@ impl Actor {
             Request::ResetTopics(name, reply) => drop(reply.send(self.reset_topics(&name))),
             Request::Offsets(name, reply) => self.connector_offsets(name, reply),
             Request::PutTasks(name, configs, reply) => drop(reply.send(self.put_tasks(&name, configs).await)),
+            Request::Fence(name, reply) => self.fence(name, reply).await,
         }
     }
 
@@ -418,11 +420,14 @@ impl Actor {
             .map_err(HerderError::Failed)
     }
 
-    async fn write(&mut self, records: Vec<(String, Option<String>)>, failure: &str) -> HerderResult<()> {
+    pub(super) async fn write(&mut self, records: Vec<(String, Option<String>)>, failure: &str) -> HerderResult<()> {
         let written = self.store.write(records).await;
         self.state = self.store.snapshot();
         written.map_err(|error| {
             tracing::error!(%error, "could not write to the config store");
+            if error.message() == Some(NOT_WRITTEN) {
+                return HerderError::Failed(error);
+            }
             HerderError::Failed(Error::connect(failure).with_cause(error))
         })
     }

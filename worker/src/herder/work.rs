@@ -220,6 +220,7 @@ impl Actor {
             task_config: config.as_ref().clone(),
             target: self.state.target_state(&task.connector).unwrap_or(TargetState::Started),
             task_count: self.state.task_count(&task.connector) as usize,
+            gate: self.task_gate(task),
         };
         self.runtime.start_task(start).await
     }
@@ -233,6 +234,7 @@ impl Actor {
     pub(super) async fn on_internal(&mut self, internal: Internal) {
         match internal {
             Internal::Again(request) => self.on_request(request).await,
+            Internal::Fenced(fenced) => self.on_fenced(fenced).await,
             Internal::ConnectorStarted { name, started: Ok(()) } => {
                 if self.state.target_state(&name) == Some(TargetState::Started) {
                     self.request_task_configs(&name);

@@ -6,4 +6,5 @@ pub mod errors;
 pub mod log;
 pub mod partitioner;
 pub mod producer;
+pub mod transactions;
 pub mod wire;

@@ -3,6 +3,7 @@
 //! record in flight, which costs no allocation. Who sends looks at the ring when it wants to know what was acknowledged.
 
 use super::errors::{client_error, code_error};
+use super::transactions::{self, COORDINATOR_TIMEOUT};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -156,7 +157,7 @@ pub enum SendError {
 /// A producer whose records are numbered in the order of `send`.
 pub struct RecordProducer {
     /// None once closed.
-    inner: Option<ThreadedProducer<AckContext>>,
+    inner: Option<Arc<ThreadedProducer<AckContext>>>,
     acks: Arc<Acks>,
     next: u64,
     /// Numbers below are settled and forgotten by the owner.
@@ -182,7 +183,7 @@ impl RecordProducer {
             .create_with_context(AckContext(acks.clone()))
             .map_err(|error| client_error(&error, "Failed to construct kafka producer"))?;
         Ok(RecordProducer {
-            inner: Some(inner),
+            inner: Some(Arc::new(inner)),
             acks,
             next: 0,
             settled: 0,
@@ -259,6 +260,32 @@ impl RecordProducer {
         let outstanding = self.outstanding();
         let share = (outstanding / 4).clamp(1, 4096).min(outstanding);
         self.acks.reached(self.acks.reports() + share).await;
+    }
+
+    fn client(&self) -> Result<&Arc<ThreadedProducer<AckContext>>> {
+        self.inner
+            .as_ref()
+            .ok_or_else(|| Error::connect("the producer is closed"))
+    }
+
+    /// Takes over the transactional id that the settings name; comes before all records.
+    pub async fn init_transactions(&self) -> Result<()> {
+        transactions::init(self.client()?.clone(), COORDINATOR_TIMEOUT).await
+    }
+
+    /// Opens a transaction for the records that follow.
+    pub fn begin_transaction(&self) -> Result<()> {
+        transactions::begin(self.client()?.as_ref())
+    }
+
+    /// Waits for the delivery of the transaction's records and commits it.
+    pub async fn commit_transaction(&self) -> Result<()> {
+        transactions::commit(self.client()?.clone(), COORDINATOR_TIMEOUT).await
+    }
+
+    /// Gives the open transaction up.
+    pub async fn abort_transaction(&self) -> Result<()> {
+        transactions::abort(self.client()?.clone(), COORDINATOR_TIMEOUT).await
     }
 
     /// Closes the client away from the async threads: the native client takes a moment to go.

@@ -2,7 +2,7 @@
 
 use crate::config::WorkerConfig;
 use crate::config::client::{ClientKind, SaslLogin, SaslSettings, layers, to_librdkafka, to_wire};
-use crate::config::worker::millis;
+use crate::config::worker::{ExactlyOnceSupport, millis};
 use crate::kafka::wire::{Password, Sasl, SaslMechanism, WireConfig, WireSecurity};
 use rdkafka::ClientConfig;
 use std::time::Duration;
@@ -43,6 +43,22 @@ pub(super) fn internal(worker: &WorkerConfig, kind: &str) -> Result<(ClientConfi
         &layers::internal_producer(worker, &client_id, &context),
     )?;
     Ok((consumer, producer))
+}
+
+/// Transactional producer of the config topic, for the leader of a group with exactly-once support.
+pub(super) fn config_leader(worker: &WorkerConfig) -> Result<Option<ClientConfig>> {
+    let Some(settings) = worker.distributed() else {
+        return Ok(None);
+    };
+    if settings.exactly_once_source_support == ExactlyOnceSupport::Disabled {
+        return Ok(None);
+    }
+    let client_id = format!("{}configs-leader", worker.client_id_base());
+    let mut props = layers::internal_producer(worker, &client_id, &Props::new());
+    props.insert("transactional.id", format!("connect-cluster-{}", settings.group_id));
+    props.insert("enable.idempotence", "true");
+    props.insert("max.in.flight.requests.per.connection", "5");
+    to_librdkafka(ClientKind::Producer, &props).map(Some)
 }
 
 /// The connection of the group's membership.

@@ -113,7 +113,10 @@ async fn start_stores(
     let topics = internal_topics(config, settings);
     let [configs, offsets, statuses] = &topics;
     let (configs, offsets, statuses) = tokio::try_join!(
-        async { KafkaConfigStore::start(log(config, admin, configs, "configs").await?).await },
+        async {
+            let leader = clients::config_leader(config)?;
+            KafkaConfigStore::start(log(config, admin, configs, "configs").await?, leader).await
+        },
         async { KafkaOffsetStore::start(log(config, admin, offsets, "offsets").await?).await },
         async { KafkaStatusStore::start(log(config, admin, statuses, "statuses").await?).await },
     )?;
@@ -208,5 +211,6 @@ pub(super) fn herder_settings(config: &WorkerConfig, worker_id: &str, kafka_clus
         session_key_ttl: millis(distributed.map_or(0, |settings| settings.inter_worker_key_ttl_ms)),
         topic_tracking: config.common.topic_tracking_enable,
         topic_reset: config.common.topic_tracking_allow_reset,
+        exactly_once_sources: config.exactly_once_sources(),
     }
 }

@@ -1,20 +1,11 @@
 //! Worker settings that this version can't honour: refused where going on would break a promise, else named in the log.
 
 use crate::config::WorkerConfig;
-use crate::config::worker::ExactlyOnceSupport;
-use turnbuckle_api::{Error, Result};
+use turnbuckle_api::Result;
 
 /// # Errors
 /// If the worker must not run with these settings.
 pub(super) fn check(config: &WorkerConfig) -> Result<()> {
-    if let Some(settings) = config.distributed()
-        && settings.exactly_once_source_support != ExactlyOnceSupport::Disabled
-    {
-        let given = config.props.get("exactly.once.source.support").unwrap_or_default();
-        let detail =
-            "exactly-once sources are not available in this version; set it to disabled for at-least-once delivery";
-        return Err(Error::invalid_config("exactly.once.source.support", given, detail));
-    }
     if !config.common.config_providers.is_empty() {
         tracing::warn!(
             "config.providers={}: config providers are not available in this version; connectors that use their \

@@ -210,7 +210,7 @@ async fn route_to(route: &Route, method: &str, call: &Call<'_>) -> Handled {
         (Route::Pause(name), _) => lifecycle::pause(call, name).await,
         (Route::Resume(name), _) => lifecycle::resume(call, name).await,
         (Route::Stop(name), _) => lifecycle::stop(call, name).await,
-        (Route::Fence(name), _) => internal::fence(call, name),
+        (Route::Fence(name), _) => internal::fence(call, name).await,
         (Route::Plugins, _) => plugins::list(call),
         (Route::PluginConfig(name), _) => plugins::config(call, name),
         (Route::PluginValidate(name), _) => plugins::validate(call, name).await,

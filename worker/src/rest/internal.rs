@@ -100,10 +100,10 @@ pub(super) async fn put_tasks(call: &Call<'_>, name: &str) -> Handled {
 }
 
 /// `PUT /connectors/{name}/fence`.
-pub(super) fn fence(call: &Call<'_>, _name: &str) -> Handled {
+pub(super) async fn fence(call: &Call<'_>, name: &str) -> Handled {
     call.resources.signatures.check(call)?;
-    Err(Failure::new(
-        500,
-        "This worker does not fence producers of exactly-once source connectors; a JVM worker must lead",
-    ))
+    match call.herder().fence_zombies(name).await {
+        Ok(()) => empty(204),
+        Err(error) => call.forward(error, || Target::of(name, "PUT", "/fence"), None).await,
+    }
 }

@@ -64,6 +64,41 @@ impl Clients {
         self.producer(connector, &format!("connector-producer-{task}"))
     }
 
+    /// Producer of a source task with exactly-once support.
+    pub(super) fn transactional_producer(&self, connector: &Props, task: &TaskId) -> Result<ClientConfig> {
+        self.check_overrides(ClientKind::Producer, connector)?;
+        let client_id = format!("connector-producer-{task}");
+        let transactional_id = self.transactional_id(&task.connector, task.task);
+        let props =
+            layers::transactional_producer(&self.worker, &client_id, &transactional_id, connector, &Props::new());
+        to_librdkafka(ClientKind::Producer, &props)
+    }
+
+    fn transactional_id(&self, connector: &str, task: u32) -> String {
+        format!("{}-{connector}-{task}", self.worker.group_id().unwrap_or_default())
+    }
+
+    /// Producers that take over the transactional ids of a connector's first `count` tasks, made with its admin settings.
+    pub(super) fn fencing_producers(&self, connector: &str, config: &Props, count: u32) -> Result<Vec<ClientConfig>> {
+        self.check_overrides(ClientKind::Admin, config)?;
+        let client_id = format!("connector-worker-adminclient-{connector}");
+        let admin = layers::admin(&self.worker, &client_id, config, &Props::new());
+        let producer = |task| {
+            let mut props = admin.clone();
+            props.insert("transactional.id", self.transactional_id(connector, task));
+            props.insert("enable.idempotence", "true");
+            props.insert("acks", "all");
+            to_librdkafka(ClientKind::Producer, &props)
+        };
+        (0..count).map(producer).collect()
+    }
+
+    /// The worker's topic of source positions; None for a standalone worker.
+    pub(super) fn offsets_topic(&self) -> Option<&str> {
+        let settings = self.worker.distributed()?;
+        Some(&settings.offset_storage_topic)
+    }
+
     /// Admin client of a source task, for topic creation.
     pub(super) fn task_admin(&self, connector: &Props, task: &TaskId) -> Result<ClientConfig> {
         self.admin(connector, &format!("connector-adminclient-{task}"))

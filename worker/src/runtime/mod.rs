@@ -20,11 +20,13 @@ mod topics;
 #[cfg(test)]
 mod tests;
 
+pub use source::TaskGate;
 pub use start::StartTask;
 
 use crate::config::WorkerConfig;
 use crate::config::worker::millis;
 use crate::herder::{ConnectorType, TargetState, TaskId};
+use crate::kafka::transactions;
 use crate::plugins::Plugins;
 use crate::storage::{OffsetStore, StatusStore};
 use clients::Clients;
@@ -340,6 +342,18 @@ impl Runtime {
     /// Positions of a sink connector: the committed offsets of its consumer group.
     pub async fn sink_offsets(&self, name: &str, config: &Props) -> Result<Vec<(OffsetMap, Option<OffsetMap>)>> {
         sink_offsets::read(&self.clients.group_reader(config, name)?).await
+    }
+
+    /// Makes sure that no producer of a connector's first `count` tasks can write any more (KIP-618).
+    ///
+    /// # Errors
+    /// What the brokers say.
+    pub async fn fence_producers(&self, connector: &str, config: &Props, count: u32) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let producers = self.clients.fencing_producers(connector, config, count)?;
+        transactions::fence(producers, transactions::COORDINATOR_TIMEOUT).await
     }
 
     /// Stops everything that is left.

@@ -5,7 +5,7 @@ use super::clients::SinkClient;
 use super::offsets::StoredOffsets;
 use super::pipeline::{Chain, ConverterSet, DeadLetterConfig, DeadLetters, ErrorConfig, Operator};
 use super::sink::{self, Decoder, SinkContext, SinkParts, SinkTimes, Subscription};
-use super::source::{self, Groups, Sender, SenderParts, SourceRun, SourceTimes, TopicCreation};
+use super::source::{self, Groups, Sender, SenderParts, SourceRun, SourceTimes, TaskGate, TopicCreation, Transactions};
 use super::task::{Control, TaskHandle, TaskStatusWriter};
 use super::task_configs::Limits;
 use super::topics::TopicTracker;
@@ -22,7 +22,7 @@ use turnbuckle_api::source::{OffsetReader, SourceTask, SourceTaskContext};
 use turnbuckle_api::{Error, Props, Result};
 
 /// A task to start.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StartTask {
     pub id: TaskId,
     pub connector_config: Props,
@@ -30,6 +30,8 @@ pub struct StartTask {
     pub target: TargetState,
     /// Tasks that the connector has, to check `tasks.max`.
     pub task_count: usize,
+    /// For source tasks with exactly-once support.
+    pub gate: Option<Arc<dyn TaskGate>>,
 }
 
 /// Context of a source task.
@@ -94,16 +96,32 @@ impl Runtime {
             }
             None => None,
         };
+        let times = SourceTimes {
+            flush_interval: self.config.offset_flush_interval(),
+            flush_timeout: self.config.offset_flush_timeout(),
+        };
+        let transactions = match start.gate {
+            Some(gate) => Some(Transactions::from_props(config, gate, times.flush_interval)?),
+            None => None,
+        };
+        let (producer, offsets_topic) = match &transactions {
+            Some(_) => {
+                let producer = self.clients.transactional_producer(config, &start.id)?;
+                (producer, self.clients.offsets_topic().map(str::to_string))
+            }
+            None => (self.clients.task_producer(config, &start.id)?, None),
+        };
         let sender = Sender::new(SenderParts {
             connector: start.id.connector.clone(),
             chain,
             converters,
             operator: Operator::new(start.id.clone(), &errors, None),
-            producer: RecordProducer::new(&self.clients.task_producer(config, &start.id)?)?,
+            producer: RecordProducer::new(&producer)?,
             topics: self.topic_tracker(&start.id),
             topic_creation,
             offsets: self.offsets.clone(),
             wants_acknowledgements: task.wants_acknowledgements(),
+            offsets_topic,
         });
         let offsets = StoredOffsets {
             connector: start.id.connector.clone(),
@@ -118,10 +136,8 @@ impl Runtime {
             config: start.task_config,
             context: Arc::new(context),
             sender,
-            times: SourceTimes {
-                flush_interval: self.config.offset_flush_interval(),
-                flush_timeout: self.config.offset_flush_timeout(),
-            },
+            times,
+            transactions,
         };
         let target = Control::from(start.target);
         Ok(TaskHandle::spawn(status.clone(), target, move |control, status| {

@@ -54,6 +54,19 @@ pub struct ConfigState {
     applied: HashMap<String, Arc<Props>>,
     deferred: HashMap<String, BTreeMap<u32, Arc<Props>>>,
     session_key: Option<SessionKey>,
+    fencing: HashMap<String, Fencing>,
+}
+
+/// What exactly-once sources need to know of a connector (KIP-618). It outlives the connector's removal, because producers
+/// of its former tasks may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fencing {
+    /// How often a set of task configurations has replaced another; None before the first set.
+    pub generation: Option<u64>,
+    /// Tasks that may have opened a transactional producer, by the last record that says so.
+    pub task_count_record: Option<u32>,
+    /// Task configurations were committed since that record.
+    pub pending: bool,
 }
 
 /// Offset after the last record that was read.
@@ -126,6 +139,11 @@ impl ConfigState {
         self.session_key.as_ref()
     }
 
+    /// What is known of producers of a connector's tasks.
+    pub fn fencing(&self, connector: &str) -> Fencing {
+        self.fencing.get(connector).copied().unwrap_or_default()
+    }
+
     /// Takes one record. `from_start` records are history: restarts and logger levels in them are over.
     pub fn apply(&mut self, key: &str, value: Option<&[u8]>, offset: i64, from_start: bool) -> Option<ConfigEvent> {
         let value = match value {
@@ -161,7 +179,8 @@ impl ConfigState {
         if let Some(name) = key.strip_prefix("restart-connector-") {
             return restart_request(name, value).filter(|_| !from_start);
         }
-        if key.starts_with("tasks-fencing-") {
+        if let Some(name) = key.strip_prefix("tasks-fencing-") {
+            self.apply_task_count(name, value);
             return None;
         }
         if key == "session-key" {
@@ -231,6 +250,24 @@ impl ConfigState {
             .insert(task.task, Arc::new(properties));
     }
 
+    fn apply_task_count(&mut self, name: &str, value: Option<Json>) {
+        let count = value
+            .as_ref()
+            .and_then(|value| value.get("task-count"))
+            .and_then(Json::as_u64)
+            .and_then(|count| u32::try_from(count).ok());
+        let Some(count) = count else {
+            tracing::error!(
+                connector = name,
+                "config topic: a record of tasks to fence without their number; it is passed over"
+            );
+            return;
+        };
+        let fencing = self.fencing.entry(name.to_string()).or_default();
+        fencing.task_count_record = Some(count);
+        fencing.pending = false;
+    }
+
     fn apply_commit(&mut self, name: &str, value: Option<Json>) -> Option<ConfigEvent> {
         if !self.contains(name) {
             self.deferred.remove(name);
@@ -248,10 +285,16 @@ impl ConfigState {
             );
             return None;
         };
+        let fencing = self.fencing.entry(name.to_string()).or_default();
+        fencing.pending = true;
+        let had_deferred = self.deferred.contains_key(name);
         let deferred = self.deferred.entry(name.to_string()).or_default();
         let complete = (0..count).all(|task| deferred.contains_key(&task));
         let deferred = std::mem::take(deferred);
         if complete {
+            if had_deferred {
+                fencing.generation = Some(fencing.generation.map_or(0, |generation| generation + 1));
+            }
             self.tasks.retain(|task, _| task.connector != name);
             for (task, properties) in deferred {
                 self.tasks.insert(TaskId::new(name, task), properties);
@@ -351,6 +394,14 @@ pub mod record {
         (format!("commit-{name}"), json!({ "tasks": tasks }).to_string())
     }
 
+    /// The number of tasks that may open transactional producers from now on.
+    pub fn task_count(name: &str, tasks: u32) -> (String, String) {
+        (
+            format!("tasks-fencing-{name}"),
+            json!({ "task-count": tasks }).to_string(),
+        )
+    }
+
     pub fn restart(request: &RestartRequest) -> (String, String) {
         let value = json!({ "include-tasks": request.include_tasks, "only-failed": request.only_failed });
         (format!("restart-connector-{}", request.connector), value.to_string())
@@ -422,6 +473,40 @@ mod tests {
         log.put_pair(record::commit("foo", 2));
         assert!(log.state.tasks("foo").is_empty());
         assert_eq!(log.state.task_count("foo"), 2);
+    }
+
+    #[test]
+    fn fencing_follows_commits_and_counts() {
+        let mut log = Log::new();
+        let fencing = |generation, task_count_record, pending| Fencing {
+            generation,
+            task_count_record,
+            pending,
+        };
+        assert_eq!(log.state.fencing("foo"), fencing(None, None, false));
+        log.put_pair(record::connector("foo", &config()));
+        log.put_pair(record::commit("foo", 0));
+        assert_eq!(
+            log.state.fencing("foo"),
+            fencing(None, None, true),
+            "no task record came before"
+        );
+        log.put_pair(record::task(&TaskId::new("foo", 0), &config()));
+        log.put_pair(record::commit("foo", 1));
+        assert_eq!(log.state.fencing("foo"), fencing(Some(0), None, true));
+        log.put_pair(record::task_count("foo", 1));
+        assert_eq!(log.state.fencing("foo"), fencing(Some(0), Some(1), false));
+        log.put("connector-foo", None);
+        log.put_pair(record::connector("foo", &config()));
+        log.put_pair(record::task(&TaskId::new("foo", 0), &config()));
+        log.put_pair(record::commit("foo", 1));
+        assert_eq!(
+            log.state.fencing("foo"),
+            fencing(Some(0), Some(1), true),
+            "kept over a removal"
+        );
+        assert_eq!(log.put("tasks-fencing-foo", Some("{}")), None);
+        assert_eq!(log.state.fencing("foo").task_count_record, Some(1));
     }
 
     #[test]

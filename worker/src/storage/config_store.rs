@@ -4,7 +4,9 @@
 use super::config_state::{ConfigEvent, ConfigState};
 use crate::herder::RestartRequest;
 use crate::kafka::log::{CompactedLog, LogRecord, LogSettings};
+use crate::kafka::transactions::TransactionalWriter;
 use async_trait::async_trait;
+use rdkafka::ClientConfig;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +21,12 @@ pub type ConfigRecord = (String, Option<String>);
 pub trait ConfigStore: Send + Sync {
     /// Appends records in order and returns when this worker has read them back.
     async fn write(&self, records: Vec<ConfigRecord>) -> Result<()>;
+
+    /// Makes this worker the only one that can write what only a leader may (KIP-618). Without exactly-once support every
+    /// worker can.
+    async fn claim_write_privileges(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Waits until this worker has read all that any worker wrote before the call.
     async fn read_to_end(&self, timeout: Duration) -> Result<()>;
@@ -121,11 +129,27 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct KafkaConfigStore {
     log: CompactedLog,
     shared: Arc<Shared>,
+    /// With exactly-once support: what only the leader may write goes through here, a transaction at a time.
+    leader: Option<TransactionalWriter>,
+}
+
+/// What a request ends with when the leader's transaction failed; clients know the text.
+pub const NOT_WRITTEN: &str =
+    "Failed to write to config topic; this may be due to a transient error and the request can be safely retried";
+
+/// Any worker may write target states and logger levels; the rest is the leader's.
+fn is_privileged(records: &[ConfigRecord]) -> bool {
+    let free = ["target-state-", "logger-cluster-"];
+    !records
+        .iter()
+        .all(|(key, _)| free.iter().any(|prefix| key.starts_with(prefix)))
 }
 
 impl KafkaConfigStore {
-    /// Starts reading; returns when all that is there has been read.
-    pub async fn start(settings: LogSettings) -> Result<Self> {
+    /// Starts reading; returns when all that is there has been read. `leader` is the transactional producer of a worker with
+    /// exactly-once support.
+    pub async fn start(settings: LogSettings, leader: Option<ClientConfig>) -> Result<Self> {
+        let leader = leader.map(|config| TransactionalWriter::new(&settings.topic, config));
         let shared = Arc::new(Shared::default());
         let on_record = {
             let shared = shared.clone();
@@ -135,19 +159,26 @@ impl KafkaConfigStore {
             }
         };
         let log = CompactedLog::start(settings, Box::new(on_record)).await?;
-        Ok(KafkaConfigStore { log, shared })
+        Ok(KafkaConfigStore { log, shared, leader })
     }
 }
 
 #[async_trait]
 impl ConfigStore for KafkaConfigStore {
     async fn write(&self, records: Vec<ConfigRecord>) -> Result<()> {
+        let leader = self.leader.as_ref().filter(|_| is_privileged(&records));
         let records: Vec<_> = records
             .into_iter()
             .map(|(key, value)| (key.into_bytes(), value.map(String::into_bytes)))
             .collect();
         let write_and_read = async {
-            self.log.send_all(&records).await?;
+            match leader {
+                Some(leader) => {
+                    let written = leader.write(&records, WRITE_TIMEOUT).await;
+                    written.map_err(|error| Error::connect(NOT_WRITTEN).with_cause(error))?;
+                }
+                None => self.log.send_all(&records).await?,
+            }
             self.log.read_to_end().await
         };
         tokio::time::timeout(WRITE_TIMEOUT, write_and_read)
@@ -158,6 +189,13 @@ impl ConfigStore for KafkaConfigStore {
                     self.log.topic()
                 )))
             })
+    }
+
+    async fn claim_write_privileges(&self) -> Result<()> {
+        match &self.leader {
+            Some(leader) => leader.claim(WRITE_TIMEOUT).await,
+            None => Ok(()),
+        }
     }
 
     async fn read_to_end(&self, timeout: Duration) -> Result<()> {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use turnbuckle_api::config::ConfigValue;
-use turnbuckle_api::source::{ConnectorContext, SourceConnector};
+use turnbuckle_api::source::{ConnectorContext, SourceConnector, Support};
 use turnbuckle_api::{Config, ConfigDef, Error, Props, Result};
 
 /// `io.confluent.connect.jdbc.JdbcSourceConnector`.
@@ -155,6 +155,16 @@ impl SourceConnector for JdbcSourceConnector {
     async fn stop(&mut self) -> Result<()> {
         self.started = None;
         Ok(())
+    }
+
+    /// A position that is the last row's own, and rows in its order: then what follows is read exactly once. Rows that share
+    /// a timestamp, and bulk reads, may come again.
+    fn exactly_once_support(&self, config: &Props) -> Option<Support> {
+        let mode = config.get("mode").unwrap_or_default().trim();
+        match mode {
+            "incrementing" | "timestamp+incrementing" => Some(Support::Supported),
+            _ => Some(Support::Unsupported),
+        }
     }
 }
 

@@ -204,6 +204,10 @@ impl Herder for MemoryHerder {
         )])
     }
 
+    async fn fence_zombies(&self, _name: &str) -> HerderResult<()> {
+        Ok(())
+    }
+
     async fn put_task_configs(&self, _name: &str, _configs: Vec<Props>) -> HerderResult<()> {
         self.check()
     }

@@ -38,6 +38,8 @@ pub(crate) struct SenderParts {
     pub offsets: Arc<dyn OffsetStore>,
     /// The task wants its records back when they are acknowledged.
     pub wants_acknowledgements: bool,
+    /// With exactly-once support: the topic that positions are written to within the transaction.
+    pub offsets_topic: Option<String>,
 }
 
 /// A topic that was sent to.
@@ -67,6 +69,8 @@ pub(crate) struct Sender {
     header: Vec<u8>,
     /// A delivery failed and is not tolerated.
     send_error: Option<Error>,
+    /// A transaction was begun and not ended.
+    in_transaction: bool,
 }
 
 impl Sender {
@@ -82,6 +86,7 @@ impl Sender {
             value: Vec::new(),
             header: Vec::new(),
             send_error: None,
+            in_transaction: false,
             parts,
         }
     }
@@ -147,6 +152,7 @@ impl Sender {
         };
         let timestamp = checked_timestamp(record.timestamp)?;
         let topic = self.topic_index(&record.topic).await?;
+        self.join_transaction(&record.topic)?;
         let (source_partition, offset) = match record.origin {
             Origin::Source { partition, offset } => (partition, offset),
             Origin::Sink(_) => (None, None),
@@ -184,7 +190,9 @@ impl Sender {
         if sequence != SETTLED {
             self.topics[topic].witness.get_or_insert(sequence);
         }
-        self.tracker.submit(sequence, source_partition.as_ref(), offset)?;
+        // Within a transaction a position is valid as soon as its record is part of it.
+        let waits_for = if self.in_transaction { SETTLED } else { sequence };
+        self.tracker.submit(waits_for, source_partition.as_ref(), offset)?;
         self.keep_until(sequence, original);
         Ok(())
     }
@@ -307,7 +315,8 @@ impl Sender {
     pub(crate) fn check(&mut self) -> Result<()> {
         for (sequence, code) in self.parts.producer.acks().take_failures() {
             let error = code_error(code, "sending a record");
-            if self.parts.operator.tolerates_all() {
+            // A transaction has all of its records or none.
+            if self.parts.operator.tolerates_all() && self.parts.offsets_topic.is_none() {
                 let kept = self
                     .kept
                     .iter()
@@ -352,7 +361,8 @@ impl Sender {
             topic.witness = None;
         }
         let mut oldest = self.tracker.advance(done);
-        while let Some(kept) = self.kept.front() {
+        let by_delivery = self.parts.offsets_topic.is_none();
+        while by_delivery && let Some(kept) = self.kept.front() {
             if !done(kept.sequence) {
                 oldest = Some(oldest.map_or(kept.sequence, |oldest| oldest.min(kept.sequence)));
                 break;
@@ -379,6 +389,97 @@ impl Sender {
             }
         }
         checked
+    }
+
+    /// Records that the task is to be told of.
+    pub(crate) fn take_acknowledged(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.acknowledged)
+    }
+
+    /// Takes over the task's transactional id.
+    pub(crate) async fn init_transactions(&mut self) -> Result<()> {
+        self.parts.producer.init_transactions().await
+    }
+
+    /// With exactly-once support a record is part of a transaction, which the first one opens.
+    fn join_transaction(&mut self, topic: &str) -> Result<()> {
+        let Some(offsets_topic) = &self.parts.offsets_topic else {
+            return Ok(());
+        };
+        if topic == offsets_topic {
+            return Err(Error::connect(
+                "Source tasks may not produce to their own offsets topics when exactly-once support is enabled",
+            ));
+        }
+        if !self.in_transaction {
+            self.parts.producer.begin_transaction()?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    /// Writes the positions reached and commits the transaction; nothing if there is none.
+    ///
+    /// # Errors
+    /// If the transaction is not known to be committed: the task must give up.
+    pub(crate) async fn commit_transaction(&mut self) -> Result<()> {
+        self.check()?;
+        let committable = self.tracker.take_committable();
+        if !self.in_transaction && committable.is_empty() {
+            return Ok(());
+        }
+        let entries = self.tracker.serialise(&committable)?;
+        if !self.in_transaction {
+            self.parts.producer.begin_transaction()?;
+            self.in_transaction = true;
+        }
+        for (key, value) in &entries {
+            self.send_position(key, value.as_deref()).await?;
+        }
+        let committed = self.parts.producer.commit_transaction().await;
+        // A failed delivery says more than the failed commit that it led to.
+        self.check()?;
+        committed?;
+        self.in_transaction = false;
+        let kept = self.kept.drain(..).map(|kept| kept.record);
+        if self.parts.wants_acknowledgements {
+            self.acknowledged.extend(kept);
+        }
+        Ok(())
+    }
+
+    async fn send_position(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        loop {
+            let outgoing = OutgoingRecord {
+                topic: self.parts.offsets_topic.as_deref().unwrap_or_default(),
+                partition: None,
+                key: Some(key),
+                value,
+                timestamp: None,
+                headers: None,
+            };
+            match self.parts.producer.send(outgoing) {
+                Ok(_) => return Ok(()),
+                Err(SendError::Full(_)) => {
+                    self.parts.producer.room().await;
+                    self.check()?;
+                }
+                Err(SendError::Refused(error)) => return Err(send_failed(error)),
+            }
+        }
+    }
+
+    /// Gives up what was not committed; its records are sent again after a restart.
+    pub(crate) async fn abort_transaction(&mut self) {
+        if !std::mem::take(&mut self.in_transaction) {
+            return;
+        }
+        if let Err(error) = self.parts.producer.abort_transaction().await {
+            tracing::warn!(
+                "an open transaction was not aborted; it ends by itself\n{}",
+                error.trace()
+            );
+        }
     }
 
     pub(crate) async fn drain(&mut self, limit: Duration) -> bool {

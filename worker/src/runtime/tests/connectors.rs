@@ -119,6 +119,7 @@ async fn too_many_tasks_fail_the_connector_or_the_task() {
         task_config: config,
         target: TargetState::Started,
         task_count: 3,
+        gate: None,
     };
     assert!(!bench.runtime.start_task(task).await);
     assert!(bench.trace(&id).contains(start));

@@ -94,6 +94,7 @@ impl Bench {
             task_config: config.clone(),
             target,
             task_count: 1,
+            gate: None,
         };
         let started = self.runtime.start_task(start).await;
         (id, started)
