@@ -2,7 +2,7 @@
 
 use crate::config::{ConfigDef, ConfigValue, Props};
 use crate::error::{Error, Result};
-use crate::record::{OffsetMap, Record, TopicPartition};
+use crate::record::{Record, TopicPartition};
 use crate::source::{AlterOffsets, ConnectorContext};
 use async_trait::async_trait;
 use std::collections::HashMap;
@@ -28,8 +28,8 @@ pub trait SinkConnector: Send + Sync {
 
     async fn stop(&mut self) -> Result<()>;
 
-    /// Checks consumer offsets before they are changed (KIP-875).
-    fn alter_offsets(&self, _config: &Props, _offsets: &[(OffsetMap, Option<OffsetMap>)]) -> Result<AlterOffsets> {
+    /// Checks offsets of the consumer group before they are changed (KIP-875); None removes a partition's offset.
+    fn alter_offsets(&self, _config: &Props, _offsets: &[(TopicPartition, Option<i64>)]) -> Result<AlterOffsets> {
         Ok(AlterOffsets::NotManaged)
     }
 }

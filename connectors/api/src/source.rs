@@ -42,6 +42,10 @@ pub enum AlterOffsets {
     NotManaged,
 }
 
+/// A source partition and the position that a user wants to be stored for it; no position removes what is stored. Users may
+/// leave out the partition itself.
+pub type OffsetChange = (Option<OffsetMap>, Option<OffsetMap>);
+
 /// `org.apache.kafka.connect.source.SourceConnector`.
 #[async_trait]
 pub trait SourceConnector: Send + Sync {
@@ -59,8 +63,8 @@ pub trait SourceConnector: Send + Sync {
 
     async fn stop(&mut self) -> Result<()>;
 
-    /// Checks offsets before they are written (KIP-875). A None offset removes the partition's position.
-    fn alter_offsets(&self, _config: &Props, _offsets: &[(OffsetMap, Option<OffsetMap>)]) -> Result<AlterOffsets> {
+    /// Checks offsets before they are written (KIP-875).
+    fn alter_offsets(&self, _config: &Props, _offsets: &[OffsetChange]) -> Result<AlterOffsets> {
         Ok(AlterOffsets::NotManaged)
     }
 

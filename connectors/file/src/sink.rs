@@ -11,7 +11,7 @@ use turnbuckle_api::config::{ConfigDef, Props};
 use turnbuckle_api::data::JavaText;
 use turnbuckle_api::sink::{SinkConnector, SinkOffsets, SinkTask, SinkTaskContext};
 use turnbuckle_api::source::{AlterOffsets, ConnectorContext};
-use turnbuckle_api::{Config, Error, ErrorKind, OffsetMap, Record, Result};
+use turnbuckle_api::{Config, Error, ErrorKind, Record, Result, TopicPartition};
 
 /// Hands its configuration to each task.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl SinkConnector for FileStreamSinkConnector {
     }
 
     /// Positions are kept by Kafka alone, so any are fine.
-    fn alter_offsets(&self, _config: &Props, _offsets: &[(OffsetMap, Option<OffsetMap>)]) -> Result<AlterOffsets> {
+    fn alter_offsets(&self, _config: &Props, _offsets: &[(TopicPartition, Option<i64>)]) -> Result<AlterOffsets> {
         Ok(AlterOffsets::Checked)
     }
 }

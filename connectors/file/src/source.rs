@@ -13,7 +13,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, Stdin};
 use turnbuckle_api::config::{ConfigDef, Props};
-use turnbuckle_api::source::{AlterOffsets, ConnectorContext, SourceConnector, SourceTask, SourceTaskContext, Support};
+use turnbuckle_api::source::{
+    AlterOffsets, ConnectorContext, OffsetChange, SourceConnector, SourceTask, SourceTaskContext, Support,
+};
 use turnbuckle_api::{
     Config, Error, ErrorKind, OffsetMap, Record, Result, Schema, SchemaAndValue, SchemaRef, Text, Type, Value,
 };
@@ -52,7 +54,7 @@ impl SourceConnector for FileStreamSourceConnector {
         Ok(())
     }
 
-    fn alter_offsets(&self, config: &Props, offsets: &[(OffsetMap, Option<OffsetMap>)]) -> Result<AlterOffsets> {
+    fn alter_offsets(&self, config: &Props, offsets: &[OffsetChange]) -> Result<AlterOffsets> {
         let settings = SourceSettings::from_props(config)?;
         if settings.tracked_file().is_none() {
             return Err(Error::connect(
@@ -63,7 +65,7 @@ impl SourceConnector for FileStreamSourceConnector {
         for (partition, offset) in offsets {
             // Anything may be removed, so that users can clean up what should not be there.
             let Some(offset) = offset else { continue };
-            check_offset(partition, offset)?;
+            check_offset(partition.as_ref(), offset)?;
         }
         Ok(AlterOffsets::Checked)
     }
@@ -76,16 +78,19 @@ impl SourceConnector for FileStreamSourceConnector {
     }
 }
 
-fn check_offset(partition: &OffsetMap, offset: &OffsetMap) -> Result<()> {
+fn check_offset(partition: Option<&OffsetMap>, offset: &OffsetMap) -> Result<()> {
     let text = match offset.get(POSITION) {
         None => "Offset objects should either be null or contain the key 'position'",
         Some(Value::Int64(position)) if *position < 0 => {
             "The value for the 'position' key in the offset should be a non-negative value"
         }
-        Some(Value::Int64(_)) if partition.get(FILENAME).is_none() => {
-            "Partition objects should contain the key 'filename'"
-        }
-        Some(Value::Int64(_)) => return Ok(()),
+        Some(Value::Int64(_)) => match partition {
+            None => "Partition objects cannot be null",
+            Some(partition) if partition.get(FILENAME).is_none() => {
+                "Partition objects should contain the key 'filename'"
+            }
+            Some(_) => return Ok(()),
+        },
         Some(_) => "The value for the 'position' key in the offset is expected to be a Long value",
     };
     Err(Error::connect(text))

@@ -153,12 +153,17 @@ fn altered_offsets_are_checked() {
         ),
     ] {
         let props = Props::new().with("file", "x").with("topic", "t");
-        let result = FileStreamSourceConnector::default().alter_offsets(&props, &[(partition, offset)]);
+        let result = FileStreamSourceConnector::default().alter_offsets(&props, &[(Some(partition), offset)]);
         match refusal {
             None => assert_eq!(result.unwrap(), AlterOffsets::Checked),
             Some(text) => assert_eq!(result.unwrap_err().message(), Some(text)),
         }
     }
+    let props = Props::new().with("file", "x").with("topic", "t");
+    let connector = FileStreamSourceConnector::default();
+    assert!(connector.alter_offsets(&props, &[(None, None)]).is_ok());
+    let nowhere = connector.alter_offsets(&props, &[(None, position(Value::Int64(1)))]);
+    assert_eq!(nowhere.unwrap_err().message(), Some("Partition objects cannot be null"));
 }
 
 #[test]

@@ -131,6 +131,11 @@ impl MembershipHandle {
         self.view.borrow().owners.clone()
     }
 
+    /// At the leader: a rebalance was asked for or is under way.
+    pub fn rebalance_is_due(&self) -> bool {
+        self.shared.rejoin.load(Ordering::Acquire) || self.is_leader() && self.owners().is_none()
+    }
+
     /// At the leader: URL of the worker that runs a connector instance.
     pub fn owner_of_connector(&self, name: &str) -> Option<String> {
         self.owners()?.connector(name).map(str::to_owned)

@@ -12,7 +12,7 @@ use super::{HerderError, TaskId};
 use crate::group::{Assignment, GroupEvent, MembershipHandle};
 use crate::plugins::Plugins;
 use crate::runtime::{Runtime, RuntimeEvent};
-use crate::storage::{ConfigState, ConfigStore, OffsetStore, StatusStore};
+use crate::storage::{ConfigState, ConfigStore, StatusStore};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,7 +42,6 @@ pub struct HerderParts {
     pub plugins: Arc<Plugins>,
     pub store: Arc<dyn ConfigStore>,
     pub statuses: Arc<dyn StatusStore>,
-    pub offsets: Arc<dyn OffsetStore>,
     pub runtime: Arc<Runtime>,
     pub runtime_events: mpsc::Receiver<RuntimeEvent>,
     /// The membership and its events; None for a standalone worker.
@@ -78,7 +77,6 @@ pub(super) struct Actor {
     pub(super) plugins: Arc<Plugins>,
     pub(super) store: Arc<dyn ConfigStore>,
     pub(super) statuses: Arc<dyn StatusStore>,
-    pub(super) offsets: Arc<dyn OffsetStore>,
     pub(super) runtime: Arc<Runtime>,
     pub(super) group: Option<MembershipHandle>,
     pub(super) internal: mpsc::Sender<Internal>,
@@ -125,7 +123,6 @@ pub fn start(parts: HerderParts, shutdown: CancellationToken) -> (HerderHandle, 
         state: parts.store.snapshot(),
         store: parts.store,
         statuses: parts.statuses,
-        offsets: parts.offsets,
         runtime: parts.runtime,
         group,
         internal,

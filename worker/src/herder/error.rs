@@ -38,6 +38,13 @@ impl HerderError {
         }
     }
 
+    /// A rebalance is due, so what this worker has may be stale.
+    pub fn stale_configuration() -> Self {
+        HerderError::conflict(
+            "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config change)",
+        )
+    }
+
     pub fn internal(message: impl Into<String>) -> Self {
         HerderError::Status {
             status: 500,

@@ -18,13 +18,14 @@ pub use actor::{Ended, HerderParts, HerderSettings, start};
 pub use error::HerderError;
 pub use request::HerderHandle;
 pub use types::{
-    ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, RestartRequest, TargetState, TaskId,
-    TaskInfo, TaskState,
+    ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, OffsetEntry, OffsetObject,
+    RestartRequest, TargetState, TaskId, TaskInfo, TaskState,
 };
 
+use crate::runtime::{OffsetsChange, PartitionOffsets};
 use async_trait::async_trait;
 use std::sync::Arc;
-use turnbuckle_api::{OffsetMap, Props};
+use turnbuckle_api::Props;
 
 /// Result of a request to the herder.
 pub type HerderResult<T> = std::result::Result<T, HerderError>;
@@ -96,7 +97,10 @@ pub trait Herder: Send + Sync {
     async fn reset_active_topics(&self, name: &str) -> HerderResult<()>;
 
     /// Positions of a connector (KIP-875).
-    async fn connector_offsets(&self, name: &str) -> HerderResult<Vec<(OffsetMap, Option<OffsetMap>)>>;
+    async fn connector_offsets(&self, name: &str) -> HerderResult<PartitionOffsets>;
+
+    /// Changes the positions of a stopped connector; the answer is what the user is told.
+    async fn modify_offsets(&self, name: &str, change: OffsetsChange) -> HerderResult<String>;
 
     /// Internal: a follower hands the task configurations of its connector to the leader.
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()>;

@@ -4,13 +4,14 @@ use super::{
     ConnectorInfo, ConnectorStateInfo, Created, Herder, HerderError, HerderResult, RestartRequest, TargetState, TaskId,
     TaskInfo, TaskState, ValidateConfig,
 };
+use crate::runtime::{OffsetsChange, PartitionOffsets};
 use crate::storage::ConfigStore;
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use turnbuckle_api::{OffsetMap, Props};
+use turnbuckle_api::Props;
 
 /// Where an answer goes.
 pub(super) type Reply<T> = oneshot::Sender<HerderResult<T>>;
@@ -21,6 +22,14 @@ pub(super) struct PutConfig {
     pub(super) config: Props,
     pub(super) initial_state: Option<TargetState>,
     pub(super) allow_replace: bool,
+    /// When the request came.
+    pub(super) since: Instant,
+}
+
+/// A change of positions.
+pub(super) struct ModifyOffsets {
+    pub(super) name: String,
+    pub(super) change: OffsetsChange,
     /// When the request came.
     pub(super) since: Instant,
 }
@@ -43,7 +52,8 @@ pub(super) enum Request {
     Stop(String, Reply<()>),
     Topics(String, Reply<Vec<String>>),
     ResetTopics(String, Reply<()>),
-    Offsets(String, Reply<Vec<(OffsetMap, Option<OffsetMap>)>>),
+    Offsets(String, Reply<PartitionOffsets>),
+    ModifyOffsets(ModifyOffsets, Reply<String>),
     PutTasks(String, Vec<Props>, Reply<()>),
     Fence(String, Reply<()>),
 }
@@ -169,8 +179,17 @@ impl Herder for HerderHandle {
         self.ask(|reply| Request::ResetTopics(name.to_string(), reply)).await
     }
 
-    async fn connector_offsets(&self, name: &str) -> HerderResult<Vec<(OffsetMap, Option<OffsetMap>)>> {
+    async fn connector_offsets(&self, name: &str) -> HerderResult<PartitionOffsets> {
         self.ask(|reply| Request::Offsets(name.to_string(), reply)).await
+    }
+
+    async fn modify_offsets(&self, name: &str, change: OffsetsChange) -> HerderResult<String> {
+        let request = ModifyOffsets {
+            name: name.to_string(),
+            change,
+            since: Instant::now(),
+        };
+        self.ask(|reply| Request::ModifyOffsets(request, reply)).await
     }
 
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()> {

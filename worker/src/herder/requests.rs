@@ -15,9 +15,9 @@ use tokio::time::Instant;
 use turnbuckle_api::plugin::PluginKind;
 use turnbuckle_api::{Error, Props};
 
-/// How long a request for a starting connector waits for its tasks, and between looks.
-const LONGEST_START: Duration = Duration::from_millis(500);
-const START_PAUSE: Duration = Duration::from_millis(10);
+/// How long a request for a starting or stopping connector waits for its tasks, and between looks.
+pub(super) const LONGEST_START: Duration = Duration::from_millis(500);
+pub(super) const START_PAUSE: Duration = Duration::from_millis(10);
 
 impl Actor {
     pub(super) async fn on_request(&mut self, request: Request) {
@@ -46,6 +46,7 @@ impl Actor {
             Request::Topics(name, reply) => drop(reply.send(self.topics(&name))),
             Request::ResetTopics(name, reply) => drop(reply.send(self.reset_topics(&name))),
             Request::Offsets(name, reply) => self.connector_offsets(name, reply),
+            Request::ModifyOffsets(request, reply) => self.modify_offsets(request, reply).await,
             Request::PutTasks(name, configs, reply) => drop(reply.send(self.put_tasks(&name, configs).await)),
             Request::Fence(name, reply) => self.fence(name, reply).await,
         }
@@ -310,10 +311,7 @@ impl Actor {
     /// Owners are unknown at the leader while a rebalance is under way.
     fn must_not_be_rebalancing(&self) -> HerderResult<()> {
         match &self.group {
-            Some(group) if group.is_leader() && group.owners().is_none() => Err(HerderError::conflict(
-                "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config \
-                 change)",
-            )),
+            Some(group) if group.is_leader() && group.owners().is_none() => Err(HerderError::stale_configuration()),
             _ => Ok(()),
         }
     }

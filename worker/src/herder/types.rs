@@ -129,3 +129,13 @@ impl RestartRequest {
         !self.only_failed && !self.include_tasks
     }
 }
+
+/// A partition or an offset as a user gives it; numbers keep their spelling.
+pub type OffsetObject = serde_json::Map<String, serde_json::Value>;
+
+/// Entry of `PATCH /connectors/{name}/offsets`: a partition and the offset to store for it, None to remove what is stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OffsetEntry {
+    pub partition: Option<OffsetObject>,
+    pub offset: Option<OffsetObject>,
+}

@@ -1,9 +1,9 @@
 //! The worker's own clients, from its properties.
 
 use crate::config::WorkerConfig;
-use crate::config::client::{ClientKind, SaslLogin, SaslSettings, layers, to_librdkafka, to_wire};
+use crate::config::client::{ClientKind, layers, to_connection, to_librdkafka};
 use crate::config::worker::{ExactlyOnceSupport, millis};
-use crate::kafka::wire::{Password, Sasl, SaslMechanism, WireConfig, WireSecurity};
+use crate::kafka::wire::WireConfig;
 use rdkafka::ClientConfig;
 use std::time::Duration;
 use turnbuckle_api::{Error, Props, Result};
@@ -64,39 +64,19 @@ pub(super) fn config_leader(worker: &WorkerConfig) -> Result<Option<ClientConfig
 /// The connection of the group's membership.
 ///
 /// # Errors
-/// If the security settings can't be honoured.
+/// If the settings can't be honoured.
 pub(super) fn wire(worker: &WorkerConfig, worker_id: &str) -> Result<WireConfig> {
     let settings = worker
         .distributed()
         .ok_or_else(|| Error::config("a standalone worker has no group"))?;
-    let (tls, sasl) = to_wire(&worker.props)?;
     let client_id = match settings.client_id.as_str() {
         "" => format!("connect-{worker_id}"),
         given => given.to_string(),
     };
-    Ok(WireConfig {
-        bootstrap: worker.common.bootstrap_servers.clone(),
-        client_id,
-        security: WireSecurity {
-            tls,
-            sasl: sasl.map(wire_sasl),
-        },
-        request_timeout: millis(settings.request_timeout_ms),
-        connect_timeout: millis(settings.connection_setup_timeout_ms),
-        reconnect_backoff: millis(settings.reconnect_backoff_ms),
-        reconnect_backoff_max: millis(settings.reconnect_backoff_max_ms),
-    })
-}
-
-fn wire_sasl(settings: SaslSettings) -> Sasl {
-    let mechanism = match settings.mechanism {
-        SaslLogin::Plain => SaslMechanism::Plain,
-        SaslLogin::ScramSha256 => SaslMechanism::ScramSha256,
-        SaslLogin::ScramSha512 => SaslMechanism::ScramSha512,
-    };
-    Sasl {
-        mechanism,
-        username: settings.username,
-        password: Password::new(settings.password.reveal()),
-    }
+    let mut props = worker.props.clone();
+    props.insert("bootstrap.servers", worker.common.bootstrap_servers.join(","));
+    props.insert("client.id", client_id);
+    // Java's workers wait longer for an answer than its other clients.
+    props.insert("request.timeout.ms", settings.request_timeout_ms.to_string());
+    to_connection(&props)
 }

@@ -67,7 +67,6 @@ pub async fn distributed(config: WorkerConfig) -> Result<(), Failure> {
         plugins: plugins.clone(),
         store: stores.configs.clone(),
         statuses: stores.statuses.clone(),
-        offsets: stores.offsets.clone(),
         runtime,
         runtime_events,
         group: Some(group),

@@ -73,7 +73,7 @@ pub async fn run_standalone(
         },
         plugins.clone(),
         statuses.clone(),
-        offsets.clone(),
+        offsets,
         events,
     );
     let parts = HerderParts {
@@ -81,7 +81,6 @@ pub async fn run_standalone(
         plugins: plugins.clone(),
         store: Arc::new(MemoryConfigStore::default()),
         statuses,
-        offsets,
         runtime,
         runtime_events,
         group: None,

@@ -3,12 +3,16 @@
 
 use super::answer::Failure;
 use super::json::{Json, read};
-use crate::herder::TargetState;
+use crate::herder::{OffsetEntry, OffsetObject, TargetState};
 use turnbuckle_api::Props;
 
 const REQUEST: &str = "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest";
 const STRING: &str = "java.lang.String";
 const CONFIG: &str = "java.util.LinkedHashMap<java.lang.String,java.lang.String>";
+const OFFSETS: &str = "org.apache.kafka.connect.runtime.rest.entities.ConnectorOffsets";
+const OFFSET: &str = "org.apache.kafka.connect.runtime.rest.entities.ConnectorOffset";
+const OFFSET_LIST: &str = "java.util.ArrayList<org.apache.kafka.connect.runtime.rest.entities.ConnectorOffset>";
+const OFFSET_OBJECT: &str = "java.util.LinkedHashMap<java.lang.String,java.lang.Object>";
 const TASKS: &str = "java.util.ArrayList<java.util.Map<java.lang.String,java.lang.String>>";
 
 /// Body of `POST /connectors`.
@@ -114,15 +118,113 @@ pub(super) fn create_request(body: &[u8]) -> Result<CreateRequest, Failure> {
             "config" if value == Json::Null => request.config = None,
             "config" => request.config = Some(config_of(value)?),
             "initial_state" => request.initial_state = text(value)?.as_deref().map(initial_state).transpose()?,
-            _ => {
-                return Err(failed(format!(
-                    "Unrecognized field \"{field}\" (class {REQUEST}), not marked as ignorable (3 known properties: \
-                     \"config\", \"name\", \"initial_state\"])"
-                )));
-            }
+            _ => return Err(unrecognized(&field, REQUEST, &["config", "name", "initial_state"])),
         }
     }
     Ok(request)
+}
+
+fn unrecognized(field: &str, class: &str, known: &[&str]) -> Failure {
+    let names: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
+    let count = match known.len() {
+        1 => "one known property".to_string(),
+        count => format!("{count} known properties"),
+    };
+    failed(format!(
+        "Unrecognized field \"{field}\" (class {class}), not marked as ignorable ({count}: {}])",
+        names.join(", ")
+    ))
+}
+
+/// `PATCH /connectors/{name}/offsets`; a missing list is an empty one.
+pub(super) fn offsets(body: &[u8]) -> Result<Vec<OffsetEntry>, Failure> {
+    let value = parse(body)?.ok_or_else(missing_body)?;
+    let Json::Object(fields) = value else {
+        return Err(mismatch(OFFSETS, &value));
+    };
+    let mut entries = Vec::new();
+    for (field, value) in fields {
+        match (field.as_str(), value) {
+            ("offsets", Json::Null) => entries = Vec::new(),
+            ("offsets", Json::Array(items)) => {
+                entries = items.into_iter().map(offset_entry).collect::<Result<_, _>>()?
+            }
+            ("offsets", other) => return Err(no_list(OFFSET_LIST, &other)),
+            _ => return Err(unrecognized(&field, OFFSETS, &["offsets"])),
+        }
+    }
+    Ok(entries)
+}
+
+fn offset_entry(value: Json) -> Result<OffsetEntry, Failure> {
+    let Json::Object(fields) = value else {
+        return Err(match value {
+            Json::Null => {
+                failed("An entry of \"offsets\" is null; it must be an object with \"partition\" and \"offset\"")
+            }
+            other => mismatch(OFFSET, &other),
+        });
+    };
+    let mut entry = OffsetEntry::default();
+    for (field, value) in fields {
+        match field.as_str() {
+            "partition" => entry.partition = offset_object(value)?,
+            "offset" => entry.offset = offset_object(value)?,
+            _ => return Err(unrecognized(&field, OFFSET, &["partition", "offset"])),
+        }
+    }
+    Ok(entry)
+}
+
+fn offset_object(value: Json) -> Result<Option<OffsetObject>, Failure> {
+    match value {
+        Json::Null => Ok(None),
+        Json::Object(entries) => entries
+            .into_iter()
+            .map(|(key, value)| Ok((key, plain(value)?)))
+            .collect::<Result<_, _>>()
+            .map(Some),
+        other => Err(mismatch(OFFSET_OBJECT, &other)),
+    }
+}
+
+/// A value whose type nobody prescribes.
+fn plain(value: Json) -> Result<serde_json::Value, Failure> {
+    use serde_json::Value;
+    Ok(match value {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(value),
+        Json::String(text) => Value::String(text),
+        Json::Number(number) => Value::Number(
+            number
+                .parse()
+                .map_err(|error| failed(format!("{number} is not a number: {error}")))?,
+        ),
+        Json::Array(items) => Value::Array(items.into_iter().map(plain).collect::<Result<_, _>>()?),
+        Json::Object(entries) => Value::Object(
+            entries
+                .into_iter()
+                .map(|(key, value)| Ok((key, plain(value)?)))
+                .collect::<Result<_, Failure>>()?,
+        ),
+    })
+}
+
+/// Something else where a list is wanted.
+fn no_list(class: &str, value: &Json) -> Failure {
+    let (found, token) = match value {
+        Json::Object(_) => ("Object", "START_OBJECT"),
+        Json::Array(_) => ("Array", "START_ARRAY"),
+        Json::String(_) => ("String", "VALUE_STRING"),
+        Json::Bool(true) => ("Boolean", "VALUE_TRUE"),
+        Json::Bool(false) => ("Boolean", "VALUE_FALSE"),
+        Json::Number(number) if number.contains(['.', 'e', 'E']) => ("Floating-point", "VALUE_NUMBER_FLOAT"),
+        Json::Number(_) => ("Integer", "VALUE_NUMBER_INT"),
+        Json::Null => ("Null", "VALUE_NULL"),
+    };
+    failed(format!(
+        "Cannot deserialize value of type `{class}` from {found} value (token `JsonToken.{token}`)"
+    ))
 }
 
 fn initial_state(text: &str) -> Result<TargetState, Failure> {
@@ -200,6 +302,20 @@ mod tests {
         assert!(
             message(configs(b"{}")).starts_with("Cannot deserialize value of type `java.util.ArrayList<java.util.Map<")
         );
+        assert_eq!(
+            message(offsets(br#"{"key":[]}"#)),
+            "Unrecognized field \"key\" (class org.apache.kafka.connect.runtime.rest.entities.ConnectorOffsets), not marked \
+             as ignorable (one known property: \"offsets\"])"
+        );
+        assert!(
+            message(offsets(br#"{"offsets":[{"partition":[]}]}"#))
+                .contains("LinkedHashMap<java.lang.String,java.lang.Object>")
+        );
+        assert!(message(offsets(br#"{"offsets":[123]}"#)).contains("Number value (123)"));
+        message(offsets(br#"{"offsets":[null]}"#));
+        assert_eq!(offsets(br#"{"offsets":null}"#).unwrap(), []);
+        let entries = offsets(br#"{"offsets":[{"partition":{"p":1.50}}]}"#).unwrap();
+        assert_eq!(entries[0].partition.as_ref().unwrap()["p"].to_string(), "1.50");
         for body in ["{", "", "null", "{\"a\" 1}", "not json"] {
             message(config(body.as_bytes()));
         }

@@ -9,7 +9,7 @@ use crate::herder::{ConnectorInfo, Created, HerderError, TaskId, ValidateConfig}
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use turnbuckle_api::{OffsetMap, Props};
+use turnbuckle_api::Props;
 
 /// Names, or with any `expand` an object by name.
 pub(super) async fn list(call: &Call<'_>) -> Handled {
@@ -198,34 +198,4 @@ pub(super) async fn topics(call: &Call<'_>, name: &str) -> Handled {
 pub(super) async fn reset_topics(call: &Call<'_>, name: &str) -> Handled {
     call.herder().reset_active_topics(name).await?;
     empty(202)
-}
-
-#[derive(Serialize)]
-struct ConnectorOffsets {
-    offsets: Vec<ConnectorOffset>,
-}
-
-#[derive(Serialize)]
-struct ConnectorOffset {
-    partition: Value,
-    offset: Option<Value>,
-}
-
-pub(super) async fn offsets(call: &Call<'_>, name: &str) -> Handled {
-    let offsets = call.herder().connector_offsets(name).await?;
-    let offset = |(partition, offset): (OffsetMap, Option<OffsetMap>)| {
-        let offset = offset.as_ref().map(offset_json).transpose()?;
-        Ok(ConnectorOffset {
-            partition: offset_json(&partition)?,
-            offset,
-        })
-    };
-    let offsets: Vec<ConnectorOffset> = offsets.into_iter().map(offset).collect::<Result<_, Failure>>()?;
-    Answer::ok(&ConnectorOffsets { offsets })
-}
-
-/// A partition or offset as stored.
-fn offset_json(map: &OffsetMap) -> Result<Value, Failure> {
-    let bytes = crate::runtime::offsets::offset_value(map)?;
-    serde_json::from_slice(&bytes).map_err(|error| Failure::new(500, format!("A stored offset is not JSON: {error}")))
 }

@@ -6,7 +6,7 @@ use super::internal::Signatures;
 use super::negotiate::{Entity, accepted, entity};
 use super::path::{Query, segments};
 use super::route::Route;
-use super::{connectors, info, internal, lifecycle, plugins};
+use super::{connectors, info, internal, lifecycle, offsets, plugins};
 use crate::herder::Herder;
 use crate::validation::Validator;
 use axum::body::{Body, Bytes};
@@ -204,7 +204,9 @@ async fn route_to(route: &Route, method: &str, call: &Call<'_>) -> Handled {
         (Route::TaskStatus(name, task), _) => connectors::task_status(call, name, task).await,
         (Route::Topics(name), _) => connectors::topics(call, name).await,
         (Route::TopicsReset(name), _) => connectors::reset_topics(call, name).await,
-        (Route::Offsets(name), _) => connectors::offsets(call, name).await,
+        (Route::Offsets(name), "PATCH") => offsets::alter(call, name).await,
+        (Route::Offsets(name), "DELETE") => offsets::reset(call, name).await,
+        (Route::Offsets(name), _) => offsets::read(call, name).await,
         (Route::Restart(name), _) => lifecycle::restart(call, name).await,
         (Route::TaskRestart(name, task), _) => lifecycle::restart_task(call, name, task).await,
         (Route::Pause(name), _) => lifecycle::pause(call, name).await,

@@ -15,6 +15,7 @@ mod internal;
 mod json;
 mod lifecycle;
 mod negotiate;
+mod offsets;
 mod path;
 mod plugins;
 mod route;

@@ -75,7 +75,8 @@ impl Route {
     fn own_methods(&self) -> &'static [&'static str] {
         match self {
             Route::Root | Route::Health | Route::Status(_) | Route::Topics(_) | Route::TaskStatus(..) => &["GET"],
-            Route::Plugins | Route::PluginConfig(_) | Route::Loggers | Route::Offsets(_) => &["GET"],
+            Route::Plugins | Route::PluginConfig(_) | Route::Loggers => &["GET"],
+            Route::Offsets(_) => &["GET", "PATCH", "DELETE"],
             Route::Connectors | Route::Tasks(_) => &["GET", "POST"],
             Route::Connector(_) => &["GET", "DELETE"],
             Route::Config(_) => &["GET", "PUT", "PATCH"],
@@ -111,6 +112,7 @@ impl Route {
             (self, method),
             (Route::Connectors | Route::Tasks(_), "POST")
                 | (Route::Config(_), "PUT" | "PATCH")
+                | (Route::Offsets(_), "PATCH")
                 | (Route::PluginValidate(_) | Route::Logger(_), "PUT")
         )
     }
@@ -119,7 +121,7 @@ impl Route {
     pub(super) fn is_forwarded(&self, method: &str) -> bool {
         match self {
             Route::Restart(_) | Route::TaskRestart(..) | Route::Stop(_) | Route::Fence(_) => true,
-            Route::Connectors | Route::Connector(_) | Route::Config(_) | Route::Tasks(_) => {
+            Route::Connectors | Route::Connector(_) | Route::Config(_) | Route::Tasks(_) | Route::Offsets(_) => {
                 !matches!(method, "GET" | "HEAD")
             }
             _ => false,
@@ -143,6 +145,7 @@ mod tests {
             ("/connectors", Some("HEAD,POST,GET,OPTIONS")),
             ("/connectors/x", Some("HEAD,DELETE,GET,OPTIONS")),
             ("/connectors/x/config", Some("HEAD,GET,OPTIONS,PUT,PATCH")),
+            ("/connectors/x/offsets", Some("HEAD,DELETE,GET,OPTIONS,PATCH")),
             ("/connectors/x/pause", Some("OPTIONS,PUT")),
             ("/connectors/x/status", Some("HEAD,GET,OPTIONS")),
             ("/connector-plugins", Some("HEAD,GET,OPTIONS")),

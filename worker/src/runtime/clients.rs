@@ -130,10 +130,12 @@ impl Clients {
         })
     }
 
-    /// Consumer that reads the group offsets of a sink connector.
-    pub(super) fn group_reader(&self, connector: &Props, name: &str) -> Result<ClientConfig> {
+    /// Admin client for the consumer group of a sink connector, in Java's names, and the group.
+    pub(super) fn group_admin(&self, connector: &Props, name: &str) -> Result<(Props, String)> {
+        self.check_overrides(ClientKind::Admin, connector)?;
         let client_id = format!("connector-worker-adminclient-{name}");
-        to_librdkafka(ClientKind::Consumer, &self.consumer_props(connector, name, &client_id)?)
+        let props = layers::admin(&self.worker, &client_id, connector, &Props::new());
+        Ok((props, layers::sink_group(&self.worker, name, connector)))
     }
 }
 
@@ -189,8 +191,8 @@ mod tests {
         let consumer = clients.task_consumer(&connector, &task).unwrap().config;
         assert_eq!(consumer.get("group.id"), Some("own"));
         assert_eq!(consumer.get("client.id"), Some("connector-consumer-c-0"));
-        let reader = clients.group_reader(&none, "c").unwrap();
-        assert_eq!(reader.get("group.id"), Some("connect-c"));
+        assert_eq!(clients.group_admin(&none, "c").unwrap().1, "connect-c");
+        assert_eq!(clients.group_admin(&connector, "c").unwrap().1, "own");
         // A worker's client.id replaces that of admin clients only.
         let admin = clients.task_admin(&none, &task).unwrap();
         assert_eq!(admin.get("client.id"), Some("w1"));

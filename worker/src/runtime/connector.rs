@@ -388,7 +388,7 @@ impl Actor {
 }
 
 /// Makes a panic of the plugin an error.
-async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => Err(Error::connect(format!(

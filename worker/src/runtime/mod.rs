@@ -7,11 +7,13 @@
 
 mod clients;
 mod connector;
+mod connector_offsets;
 pub mod offsets;
 mod pipeline;
 mod sink;
 mod sink_offsets;
 mod source;
+mod source_offsets;
 mod start;
 mod task;
 mod task_configs;
@@ -20,6 +22,8 @@ mod topics;
 #[cfg(test)]
 mod tests;
 
+pub use connector_offsets::OffsetsChange;
+pub use sink_offsets::PartitionOffsets;
 pub use source::TaskGate;
 pub use start::StartTask;
 
@@ -38,7 +42,7 @@ use std::time::Duration;
 use task::{Control, TaskHandle, TaskStatusWriter};
 use tokio::sync::mpsc;
 use turnbuckle_api::plugin::PluginKind;
-use turnbuckle_api::{Error, ErrorKind, OffsetMap, Props, Result};
+use turnbuckle_api::{Error, ErrorKind, Props, Result};
 
 /// Settings of the worker that the runtime needs.
 #[derive(Clone, Debug)]
@@ -154,9 +158,7 @@ impl Runtime {
             let instance = match plugin.kind {
                 PluginKind::Source { connector, .. } => {
                     // Connect reads these keys when it makes the connector, not when it validates.
-                    if self.config.topic_creation_enable() {
-                        source::topic_creation::Groups::from_props(&config)?;
-                    }
+                    self.check_topic_creation(&config)?;
                     Instance::Source(connector())
                 }
                 PluginKind::Sink { connector, .. } => Instance::Sink(connector()),
@@ -337,11 +339,6 @@ impl Runtime {
     /// Tasks assigned here, FAILED ones included.
     pub fn running_tasks(&self) -> Vec<TaskId> {
         lock(&self.tasks).keys().cloned().collect()
-    }
-
-    /// Positions of a sink connector: the committed offsets of its consumer group.
-    pub async fn sink_offsets(&self, name: &str, config: &Props) -> Result<Vec<(OffsetMap, Option<OffsetMap>)>> {
-        sink_offsets::read(&self.clients.group_reader(config, name)?).await
     }
 
     /// Makes sure that no producer of a connector's first `count` tasks can write any more (KIP-618).

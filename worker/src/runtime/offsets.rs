@@ -4,6 +4,7 @@
 //! Positions are looked up by the bytes of their key, so a partition of several entries must be written in the order in
 //! which a Java worker iterates its `HashMap`.
 
+use crate::herder::OffsetObject;
 use crate::storage::OffsetStore;
 use async_trait::async_trait;
 use base64::Engine;
@@ -87,6 +88,50 @@ fn from_json(json: serde_json::Value) -> Result<OffsetMap> {
         map.insert(key, value);
     }
     Ok(map)
+}
+
+/// A partition or an offset of a request, as it reads back once it is stored.
+///
+/// # Errors
+/// `DataException` for values that are not primitive.
+pub fn from_request(map: &OffsetObject) -> Result<OffsetMap> {
+    for (key, value) in map {
+        if let serde_json::Value::Number(number) = value
+            && is_integer(&number.to_string())
+            && number.as_i64().is_none()
+        {
+            return Err(not_primitive(key, "class java.math.BigInteger"));
+        }
+    }
+    from_json(serde_json::Value::Object(map.clone()))
+}
+
+/// A value of a request as Java's `String.valueOf` shows it.
+pub fn request_text(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => "null".to_string(),
+        serde_json::Value::Bool(value) => value.to_string(),
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Number(number) => match (number.to_string(), number.as_f64()) {
+            (text, _) if text == "-0" => "0".to_string(),
+            (text, Some(value)) if !is_integer(&text) => java_f64(value),
+            (text, _) => text,
+        },
+        serde_json::Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(request_text).collect();
+            format!("[{}]", items.join(", "))
+        }
+        serde_json::Value::Object(entries) => {
+            let entry = |(key, value): (&String, &serde_json::Value)| format!("{key}={}", request_text(value));
+            let entries: Vec<String> = entries.iter().map(entry).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+    }
+}
+
+/// True for the spelling of a JSON number that has neither fraction nor exponent.
+fn is_integer(number: &str) -> bool {
+    !number.contains(['.', 'e', 'E'])
 }
 
 fn not_primitive(field: &str, what: &str) -> Error {
@@ -217,6 +262,28 @@ mod tests {
         let text = String::from_utf8(text.to_vec()).unwrap();
         assert!(text.contains(r#""text":"a\u001F\"ж""#), "{text}");
         assert!(text.contains(r#""big":1.0E10"#), "{text}");
+    }
+
+    #[test]
+    fn requests_hold_primitives() {
+        let parse = |text: &str| from_request(&serde_json::from_str(text).unwrap());
+        let map = parse(r#"{"a":1,"b":1.0,"c":null,"d":"x","e":-0}"#).unwrap();
+        let expected = OffsetMap::new()
+            .with("a", 1i64)
+            .with("b", 1f64)
+            .with("c", Value::Null)
+            .with("d", "x")
+            .with("e", 0i64);
+        assert_eq!(map, expected);
+        for (text, found) in [
+            (r#"{"a":{}}"#, "MAP"),
+            (r#"{"a":[1]}"#, "ARRAY"),
+            (r#"{"a":99999999999999999999}"#, "class java.math.BigInteger"),
+        ] {
+            let error = parse(text).unwrap_err();
+            let text = format!("Offsets may only contain primitive types as values, but field a contains {found}");
+            assert_eq!(error.message(), Some(text.as_str()));
+        }
     }
 
     #[test]

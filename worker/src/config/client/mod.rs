@@ -4,8 +4,9 @@
 //! connector's overrides. [`table`] knows every setting of Kafka's producer, consumer and admin client and says what becomes
 //! of it: translated, ignored for a reason, or refused. [`librdkafka`] applies the table. [`security`] reads `security.protocol`,
 //! `ssl.*` and `sasl.*` into neutral types, with `turnbuckle_keystores` for key material and [`jaas`] for logins; [`wire`]
-//! makes a TLS configuration of them for the worker's own connection to its group.
+//! makes a TLS configuration of them for the worker's own connections, which [`connection`] sets up.
 
+pub mod connection;
 pub mod jaas;
 pub mod layers;
 pub mod librdkafka;
@@ -13,6 +14,7 @@ pub mod security;
 pub mod table;
 pub mod wire;
 
+pub use connection::to_connection;
 pub use librdkafka::{Translation, to_librdkafka, translate};
 pub use security::{SaslLogin, SaslSettings, Security, TlsSettings, TrustedRoots};
 pub use wire::to_wire;

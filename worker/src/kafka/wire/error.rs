@@ -21,8 +21,14 @@ pub mod code {
     pub const REBALANCE_IN_PROGRESS: i16 = 27;
     /// The request's version is not supported by the broker.
     pub const UNSUPPORTED_VERSION: i16 = 35;
+    /// The group still has members.
+    pub const NON_EMPTY_GROUP: i16 = 68;
+    /// There is no such group.
+    pub const GROUP_ID_NOT_FOUND: i16 = 69;
     /// The member id was handed out; join again with it (KIP-394).
     pub const MEMBER_ID_REQUIRED: i16 = 79;
+    /// Members of the group subscribe to a topic whose offsets are to go.
+    pub const GROUP_SUBSCRIBED_TO_TOPIC: i16 = 86;
 }
 
 /// Failure of a connection or a request. Never contains credentials.

@@ -1,4 +1,5 @@
-//! A small client connection to Kafka brokers, for what librdkafka cannot do: group membership of type `connect`.
+//! A small client connection to Kafka brokers, for what librdkafka and its binding cannot do: group membership of type
+//! `connect`, and changes to the offsets of a consumer group.
 //!
 //! [`Cluster`] knows the bootstrap list, finds brokers and the group's coordinator; [`Connection`] is one
 //! authenticated connection on which requests go one after the other: bytes ← `kafka-protocol` encoding of a request,
@@ -9,6 +10,7 @@ mod calls;
 mod cluster;
 mod connection;
 mod error;
+mod offset_calls;
 mod reader;
 mod sasl;
 
@@ -19,6 +21,7 @@ pub use calls::{
 pub use cluster::{Backoff, Cluster};
 pub use connection::Connection;
 pub use error::{WireError, code, describe_code};
+pub use offset_calls::OffsetFetchAnswer;
 pub use reader::{DecodeError, Reader};
 
 use std::fmt;

@@ -4,6 +4,7 @@ use crate::herder::{
     ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, Herder, HerderError, HerderResult,
     RestartRequest, TargetState, TaskId, TaskInfo, TaskState, ValidateConfig,
 };
+use crate::runtime::OffsetsChange;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -206,6 +207,12 @@ impl Herder for MemoryHerder {
 
     async fn fence_zombies(&self, _name: &str) -> HerderResult<()> {
         Ok(())
+    }
+
+    async fn modify_offsets(&self, name: &str, change: OffsetsChange) -> HerderResult<String> {
+        self.check()?;
+        self.config(name, "Connector {} not found")?;
+        Ok(format!("{change:?}"))
     }
 
     async fn put_task_configs(&self, _name: &str, _configs: Vec<Props>) -> HerderResult<()> {
