@@ -194,3 +194,128 @@ async fn jvm_workers_and_these_share_a_group_and_replace_each_other() {
     lines.grow(5);
     assert_eq!(lines.wait_complete().await, 0, "every worker left in order");
 }
+
+#[tokio::test]
+async fn what_has_failed_is_restarted_if_asked_for() {
+    let restarts = [
+        ("turnbuckle.restart.max.attempts", "2"),
+        ("turnbuckle.restart.backoff.initial.ms", "200"),
+    ];
+    let worker = Worker::distributed(&restarts).await;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("there").join("lines");
+    let sink = |name: &str, more: Value| {
+        let mut config = serde_json::json!({
+            "connector.class": "FileStreamSink", "tasks.max": "1", "topics": name, "file": out,
+            "value.converter": "org.apache.kafka.connect.storage.StringConverter"});
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        serde_json::json!({"name": name, "config": config})
+    };
+    let attempts = async |name: &str| {
+        let report = worker.rest.get("/turnbuckle/supervision").await.ok("supervision");
+        let watched = report["watched"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|part| part["connector"] == name)
+            .cloned();
+        (watched.unwrap_or_default(), report["restarts"].as_u64().unwrap())
+    };
+
+    // The folder is missing, so the task fails; once it is there, the next restart succeeds.
+    let name = turnbuckle_tests::unique("mended");
+    worker.rest.create_json(&sink(&name, serde_json::json!({}))).await;
+    worker.rest.wait_failed(&name).await;
+    std::fs::create_dir(folder.path().join("there")).unwrap();
+    worker.rest.wait_running(&name, 1).await;
+    let (watched, restarts) = attempts(&name).await;
+    assert!(restarts >= 1 && watched["task"] == 0, "{watched}");
+
+    // Attempts are counted, and then over; a connector may have its own number, and none.
+    std::fs::remove_dir_all(folder.path().join("there")).unwrap();
+    let (stubborn, plain) = (turnbuckle_tests::unique("stubborn"), turnbuckle_tests::unique("plain"));
+    let own = serde_json::json!({"turnbuckle.restart.max.attempts": "1"});
+    worker.rest.create_json(&sink(&stubborn, own)).await;
+    worker
+        .rest
+        .create_json(&sink(
+            &plain,
+            serde_json::json!({"turnbuckle.restart.max.attempts": "0"}),
+        ))
+        .await;
+    wait_for("the end of the restarts", PATIENCE, async || {
+        let (watched, _) = attempts(&stubborn).await;
+        if watched["state"] == "given up" && watched["attempts"] == 1 {
+            Ok(())
+        } else {
+            Err(watched.to_string())
+        }
+    })
+    .await;
+    worker.rest.wait_failed(&plain).await;
+    assert_eq!(attempts(&plain).await.0, Value::Null);
+    let wrong = turnbuckle_tests::unique("wrong");
+    worker
+        .rest
+        .create_json(&sink(
+            &wrong,
+            serde_json::json!({"turnbuckle.restart.max.attempts": "many"}),
+        ))
+        .await;
+    let trace = worker.rest.wait_failed(&wrong).await;
+    assert!(
+        trace.contains("turnbuckle.restart.max.attempts") && trace.contains("many"),
+        "{trace}"
+    );
+}
+
+#[tokio::test]
+async fn work_that_waits_for_its_worker_says_so_and_returns_to_it() {
+    let mut workers = cluster::start(
+        2,
+        &[
+            ("scheduled.rebalance.max.delay.ms", "60000"),
+            ("session.timeout.ms", "6000"),
+            ("heartbeat.interval.ms", "1000"),
+        ],
+    )
+    .await;
+    let mut lines = Lines::new(4);
+    lines.grow(5);
+    lines.create(&workers.iter().collect::<Vec<_>>()).await;
+    let before = cluster::wait_spread(&workers.iter().collect::<Vec<_>>(), 8).await;
+    lines.wait_complete().await;
+
+    workers[1].kill9();
+    let lost = before[workers[1].id()].clone();
+    let trace = wait_for("a status that tells of the wait", PATIENCE, async || {
+        let (running, _) = cluster::placement(&workers[0].rest).await;
+        let report = workers[0].rest.get("/turnbuckle/supervision").await.ok("supervision");
+        let waiting = report["waiting"]["tasks"].as_array().map_or(0, Vec::len);
+        let task = lost
+            .iter()
+            .find(|part| report["waiting"]["tasks"].to_string().contains(part.as_str()));
+        match task {
+            Some(task) if running.len() == 1 && waiting == 2 => {
+                let name = task.rsplit_once('-').unwrap().0;
+                let status = workers[0].rest.status(name).await;
+                Ok(status["tasks"][0]["trace"].as_str().unwrap_or_default().to_owned())
+            }
+            _ => Err(report.to_string()),
+        }
+    })
+    .await;
+    assert!(trace.contains(workers[1].id()) && trace.contains("until 20"), "{trace}");
+
+    // It comes back at its address long before the delay is over, and has its work again.
+    workers[1].start_again().await;
+    let after = cluster::wait_spread(&workers.iter().collect::<Vec<_>>(), 8).await;
+    assert_eq!(after, before);
+    lines.grow(5);
+    lines.wait_complete().await;
+    let report = workers[0].rest.get("/turnbuckle/supervision").await.ok("supervision");
+    assert_eq!(report["waiting"], Value::Null);
+}

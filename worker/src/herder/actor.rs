@@ -8,7 +8,10 @@
 
 use super::fencing::Fenced;
 use super::request::{HerderHandle, QUEUE, Reply, Request};
+use super::supervision::Supervisor;
+use super::watch::Waiting;
 use super::{HerderError, TaskId};
+use crate::config::Restarts;
 use crate::group::{Assignment, GroupEvent, MembershipHandle};
 use crate::plugins::Plugins;
 use crate::runtime::{Runtime, RuntimeEvent};
@@ -34,6 +37,8 @@ pub struct HerderSettings {
     pub topic_reset: bool,
     /// `exactly.once.source.support=enabled`.
     pub exactly_once_sources: bool,
+    /// `turnbuckle.restart.*`.
+    pub restarts: Restarts,
 }
 
 /// What the herder works with.
@@ -96,6 +101,9 @@ pub(super) struct Actor {
     pub(super) fencings: HashMap<String, Vec<Reply<()>>>,
     /// The leader's transaction on the config topic must be claimed before the next assignment is acted upon.
     pub(super) privileges_due: bool,
+    pub(super) supervisor: Supervisor,
+    /// At the leader: work that waits for a worker to return.
+    pub(super) waiting: Option<Waiting>,
     pub(super) handle: HerderHandle,
     pub(super) ready: Arc<AtomicBool>,
     pub(super) shutdown: CancellationToken,
@@ -103,6 +111,9 @@ pub(super) struct Actor {
 
 /// How often the leader looks at the age of its session key.
 const KEY_CHECK: Duration = Duration::from_secs(10);
+
+/// How often the herder looks for what has failed.
+const SUPERVISION: Duration = Duration::from_millis(500);
 
 /// Starts the herder. The task ends when `shutdown` is cancelled, after all work has been stopped and the group left; or with
 /// an error if the membership can't go on.
@@ -133,6 +144,8 @@ pub fn start(parts: HerderParts, shutdown: CancellationToken) -> (HerderHandle, 
         attempts: HashMap::new(),
         fencings: HashMap::new(),
         privileges_due: false,
+        supervisor: Supervisor::default(),
+        waiting: None,
         handle: handle.clone(),
         ready,
         shutdown,
@@ -173,6 +186,8 @@ impl Actor {
         tracing::info!("Herder started");
         let mut key_check = tokio::time::interval(KEY_CHECK);
         key_check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut supervision = tokio::time::interval(SUPERVISION);
+        supervision.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let store = self.store.clone();
         let shutdown = self.shutdown.clone();
         let ended = loop {
@@ -189,6 +204,7 @@ impl Actor {
                 Some(internal) = queues.internal.recv() => self.on_internal(internal).await,
                 Some(event) = queues.runtime.recv() => self.on_runtime_event(event),
                 Some(request) = queues.requests.recv() => self.on_request(request).await,
+                _ = supervision.tick() => self.supervise().await,
                 _ = key_check.tick() => {
                     self.claim_privileges().await;
                     self.rotate_session_key().await;

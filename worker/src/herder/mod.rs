@@ -11,7 +11,9 @@ mod offsets;
 mod rebalance;
 mod request;
 mod requests;
+pub mod supervision;
 mod types;
+mod watch;
 mod work;
 
 pub use actor::{Ended, HerderParts, HerderSettings, start};
@@ -21,6 +23,8 @@ pub use types::{
     ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, OffsetEntry, OffsetObject,
     RestartRequest, TargetState, TaskId, TaskInfo, TaskState,
 };
+
+pub use watch::{Parts, SupervisionInfo, WaitingInfo, WatchedInfo};
 
 use crate::runtime::{OffsetsChange, PartitionOffsets};
 use async_trait::async_trait;
@@ -104,6 +108,9 @@ pub trait Herder: Send + Sync {
 
     /// Internal: a follower hands the task configurations of its connector to the leader.
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()>;
+
+    /// Restarts of what has failed, and work that waits for a worker; not of Connect.
+    async fn supervision(&self) -> HerderResult<SupervisionInfo>;
 
     /// Internal: the leader fences producers of former tasks of an exactly-once source connector (KIP-618).
     async fn fence_zombies(&self, name: &str) -> HerderResult<()>;

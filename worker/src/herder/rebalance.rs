@@ -78,6 +78,7 @@ impl Actor {
             self.privileges_due = true;
             self.claim_privileges().await;
             self.clean_statuses();
+            self.note_waiting(rebalance.delay);
         }
         if !self.has_caught_up(&rebalance).await {
             return;

@@ -1,8 +1,8 @@
 //! Messages from REST to the herder's task, and the handle that sends them.
 
 use super::{
-    ConnectorInfo, ConnectorStateInfo, Created, Herder, HerderError, HerderResult, RestartRequest, TargetState, TaskId,
-    TaskInfo, TaskState, ValidateConfig,
+    ConnectorInfo, ConnectorStateInfo, Created, Herder, HerderError, HerderResult, RestartRequest, SupervisionInfo,
+    TargetState, TaskId, TaskInfo, TaskState, ValidateConfig,
 };
 use crate::runtime::{OffsetsChange, PartitionOffsets};
 use crate::storage::ConfigStore;
@@ -56,6 +56,7 @@ pub(super) enum Request {
     ModifyOffsets(ModifyOffsets, Reply<String>),
     PutTasks(String, Vec<Props>, Reply<()>),
     Fence(String, Reply<()>),
+    Supervision(Reply<SupervisionInfo>),
 }
 
 /// Requests waiting for the herder; more than this many make REST wait.
@@ -195,6 +196,10 @@ impl Herder for HerderHandle {
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()> {
         self.ask(|reply| Request::PutTasks(name.to_string(), configs, reply))
             .await
+    }
+
+    async fn supervision(&self) -> HerderResult<SupervisionInfo> {
+        self.ask(Request::Supervision).await
     }
 
     async fn fence_zombies(&self, name: &str) -> HerderResult<()> {

@@ -48,6 +48,7 @@ impl Actor {
             Request::Offsets(name, reply) => self.connector_offsets(name, reply),
             Request::ModifyOffsets(request, reply) => self.modify_offsets(request, reply).await,
             Request::PutTasks(name, configs, reply) => drop(reply.send(self.put_tasks(&name, configs).await)),
+            Request::Supervision(reply) => drop(reply.send(Ok(self.supervision()))),
             Request::Fence(name, reply) => self.fence(name, reply).await,
         }
     }

@@ -372,7 +372,7 @@ impl Actor {
         }
     }
 
-    fn mark_connector_restarting(&self, name: &str) {
+    pub(super) fn mark_connector_restarting(&self, name: &str) {
         self.statuses.put_connector(ConnectorStatus {
             connector: name.to_string(),
             state: Lifecycle::Restarting,
@@ -383,7 +383,7 @@ impl Actor {
         });
     }
 
-    fn mark_task_restarting(&self, task: &TaskId) {
+    pub(super) fn mark_task_restarting(&self, task: &TaskId) {
         self.statuses.put_task(TaskStatus {
             task: task.clone(),
             state: Lifecycle::Restarting,
@@ -394,7 +394,7 @@ impl Actor {
         });
     }
 
-    fn generation(&self) -> i32 {
+    pub(super) fn generation(&self) -> i32 {
         self.group.as_ref().map_or(0, |group| group.generation())
     }
 

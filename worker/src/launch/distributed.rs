@@ -211,5 +211,6 @@ pub(super) fn herder_settings(config: &WorkerConfig, worker_id: &str, kafka_clus
         topic_tracking: config.common.topic_tracking_enable,
         topic_reset: config.common.topic_tracking_allow_reset,
         exactly_once_sources: config.exactly_once_sources(),
+        restarts: config.restarts.clone(),
     }
 }

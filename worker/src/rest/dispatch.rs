@@ -191,6 +191,7 @@ async fn route_to(route: &Route, method: &str, call: &Call<'_>) -> Handled {
     match (route, method) {
         (Route::Root, _) => info::root(call),
         (Route::Health, _) => info::health(call).await,
+        (Route::Supervision, _) => info::supervision(call).await,
         (Route::Connectors, "POST") => connectors::create(call).await,
         (Route::Connectors, _) => connectors::list(call).await,
         (Route::Connector(name), "DELETE") => connectors::delete(call, name).await,

@@ -1,4 +1,4 @@
-//! `GET /` and `GET /health`.
+//! `GET /`, `GET /health` and `GET /turnbuckle/supervision`.
 
 use super::answer::{Answer, Handled};
 use super::dispatch::Call;
@@ -55,4 +55,10 @@ pub(super) async fn health(call: &Call<'_>) -> Handled {
         ),
     };
     Answer::json(code, &WorkerStatus { status, message })
+}
+
+/// `GET /turnbuckle/supervision`: restarts of what has failed on this worker, and at the leader what waits for a worker to
+/// return.
+pub(super) async fn supervision(call: &Call<'_>) -> Handled {
+    Answer::ok(&call.herder().supervision().await?)
 }

@@ -5,6 +5,7 @@
 pub(super) enum Route {
     Root,
     Health,
+    Supervision,
     Connectors,
     Connector(String),
     Config(String),
@@ -35,6 +36,7 @@ impl Route {
         Some(match segments.as_slice() {
             [] => Route::Root,
             ["health"] => Route::Health,
+            ["turnbuckle", "supervision"] => Route::Supervision,
             ["connectors"] => Route::Connectors,
             ["connectors", name] => Route::Connector((*name).to_string()),
             ["connectors", name, "tasks", task, "status"] => {
@@ -74,7 +76,12 @@ impl Route {
     /// Methods of the resource but HEAD and OPTIONS.
     fn own_methods(&self) -> &'static [&'static str] {
         match self {
-            Route::Root | Route::Health | Route::Status(_) | Route::Topics(_) | Route::TaskStatus(..) => &["GET"],
+            Route::Root
+            | Route::Health
+            | Route::Supervision
+            | Route::Status(_)
+            | Route::Topics(_)
+            | Route::TaskStatus(..) => &["GET"],
             Route::Plugins | Route::PluginConfig(_) | Route::Loggers => &["GET"],
             Route::Offsets(_) => &["GET", "PATCH", "DELETE"],
             Route::Connectors | Route::Tasks(_) => &["GET", "POST"],

@@ -29,13 +29,14 @@ pub use start::StartTask;
 
 use crate::config::WorkerConfig;
 use crate::config::worker::millis;
-use crate::herder::{ConnectorType, TargetState, TaskId};
+use crate::herder::supervision::Part;
+use crate::herder::{ConnectorType, Parts, TargetState, TaskId};
 use crate::kafka::transactions;
 use crate::plugins::Plugins;
 use crate::storage::{OffsetStore, StatusStore};
 use clients::Clients;
 use connector::{ConnectorHandle, ConnectorStatusWriter, Instance};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -154,6 +155,8 @@ impl Runtime {
     fn make_connector(&self, name: &str, config: Props) -> (ConnectorHandle, Result<()>) {
         let class = config.get("connector.class").unwrap_or_default().trim();
         let made = self.plugins.connector(class).and_then(|plugin| {
+            // Wrong settings fail here and not when they are needed.
+            self.config.worker.restarts.of_connector(&config)?;
             self.refuse_unusable(&config)?;
             let instance = match plugin.kind {
                 PluginKind::Source { connector, .. } => {
@@ -288,6 +291,7 @@ impl Runtime {
             generation: self.generation.clone(),
             store: self.statuses.clone(),
             cancelled: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
         });
         match self.make_task(start, &status).await {
             Ok(handle) => {
@@ -334,6 +338,26 @@ impl Runtime {
     /// Connectors assigned here, FAILED ones included.
     pub fn running_connectors(&self) -> Vec<String> {
         lock(&self.connectors).keys().cloned().collect()
+    }
+
+    /// Connectors and tasks assigned here, and those of them that are FAILED.
+    pub fn parts(&self) -> Parts {
+        let (mut here, mut failed) = (BTreeSet::new(), BTreeSet::new());
+        for (name, handle) in lock(&self.connectors).iter() {
+            let part = Part::Connector(name.clone());
+            if handle.has_failed() {
+                failed.insert(part.clone());
+            }
+            here.insert(part);
+        }
+        for (id, handle) in lock(&self.tasks).iter() {
+            let part = Part::Task(id.clone());
+            if handle.as_ref().is_none_or(TaskHandle::has_failed) {
+                failed.insert(part.clone());
+            }
+            here.insert(part);
+        }
+        (here, failed)
     }
 
     /// Tasks assigned here, FAILED ones included.

@@ -65,6 +65,8 @@ pub(crate) struct TaskStatusWriter {
     pub generation: Arc<AtomicI32>,
     pub store: Arc<dyn StatusStore>,
     pub cancelled: AtomicBool,
+    /// FAILED was written, or would have been.
+    pub failed: AtomicBool,
 }
 
 impl TaskStatusWriter {
@@ -102,6 +104,7 @@ impl TaskStatusWriter {
     }
 
     pub(crate) fn failed(&self, error: &Error) {
+        self.failed.store(true, Ordering::SeqCst);
         if self.is_live() {
             self.store
                 .put_task_safe(self.status(Lifecycle::Failed, Some(error.trace())));
@@ -150,6 +153,11 @@ impl TaskHandle {
             }
             change
         });
+    }
+
+    /// True once the task has ended with an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.status.failed.load(Ordering::SeqCst)
     }
 
     /// Waits for the end.
@@ -205,6 +213,7 @@ mod tests {
             generation: Arc::new(AtomicI32::new(7)),
             store: store.clone(),
             cancelled: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
         })
     }
 

@@ -9,6 +9,7 @@ pub use settings::{
 use super::client::table;
 use super::override_policy::OverridePolicy;
 use super::properties;
+use super::restarts::{RestartPolicy, Restarts};
 use std::path::Path;
 use std::time::Duration;
 use turnbuckle_api::{Config, Props, Result};
@@ -41,6 +42,7 @@ pub struct WorkerConfig {
     pub rest: RestSettings,
     pub mode: ModeSettings,
     pub override_policy: OverridePolicy,
+    pub restarts: Restarts,
 }
 
 /// Keys that start so belong to clients, plugins or topics, which know them better.
@@ -100,12 +102,14 @@ impl WorkerConfig {
             Mode::Standalone => ModeSettings::Standalone(StandaloneSettings::from_props(&props)?),
         };
         let override_policy = OverridePolicy::from_name(&common.override_policy)?;
+        let restarts = Restarts::from_props(&props)?;
         Ok(WorkerConfig {
             props,
             common,
             rest,
             mode,
             override_policy,
+            restarts,
         })
     }
 
@@ -162,6 +166,7 @@ pub fn is_worker_key(key: &str) -> bool {
         RestSettings::config_def(),
         DistributedSettings::config_def(),
         StandaloneSettings::config_def(),
+        RestartPolicy::config_def(),
     ];
     definitions.iter().any(|definition| definition.key(key).is_some())
         || OPEN_PREFIXES.iter().any(|prefix| key.starts_with(prefix))

@@ -2,7 +2,7 @@
 
 use crate::herder::{
     ConnectorInfo, ConnectorState, ConnectorStateInfo, ConnectorType, Created, Herder, HerderError, HerderResult,
-    RestartRequest, TargetState, TaskId, TaskInfo, TaskState, ValidateConfig,
+    RestartRequest, SupervisionInfo, TargetState, TaskId, TaskInfo, TaskState, ValidateConfig,
 };
 use crate::runtime::OffsetsChange;
 use async_trait::async_trait;
@@ -203,6 +203,10 @@ impl Herder for MemoryHerder {
             OffsetMap::new().with("filename", "/a"),
             Some(OffsetMap::new().with("position", 30i64)),
         )])
+    }
+
+    async fn supervision(&self) -> HerderResult<SupervisionInfo> {
+        Ok(SupervisionInfo::default())
     }
 
     async fn fence_zombies(&self, _name: &str) -> HerderResult<()> {
