@@ -22,18 +22,26 @@ impl Private {
         Self::start_with(names, &[]).await
     }
 
+    /// As [`Private::start`]; PostgreSQL and MariaDB offer TLS with the certificate of `keystores/testdata/localhost`.
+    pub async fn start_with_tls(names: &[&str]) -> Self {
+        Self::start_with(names, &[("tls", String::new())]).await
+    }
+
     /// A broker with additional settings. `{port}`, `{controller_port}` and `{extra_port}` in a value stand for the
     /// broker's ports, so that a test may add a listener (`extra_port` is `KAFKA_EXTRA_PORT` of the settings).
     pub async fn broker(overrides: &[(&str, &str)]) -> Self {
-        Self::start_with(&["kafka"], overrides).await
+        let lines: String = overrides.iter().map(|(k, v)| format!("{k}={v}\n")).collect();
+        Self::start_with(&["kafka"], &[("kafka.overrides", lines)]).await
     }
 
-    async fn start_with(names: &[&str], kafka_overrides: &[(&str, &str)]) -> Self {
+    /// `files`: what the starter reads from the set's folder.
+    async fn start_with(names: &[&str], files: &[(&str, String)]) -> Self {
         let folder = services::folder().join("private").join(unique("set"));
         std::fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("cannot create {}: {e}", folder.display()));
-        let lines: String = kafka_overrides.iter().map(|(k, v)| format!("{k}={v}\n")).collect();
-        let path = folder.join("kafka.overrides");
-        std::fs::write(&path, lines).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+        for (name, content) in files {
+            let path = folder.join(name);
+            std::fs::write(&path, content).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+        }
         // Made before the start, so that its drop cleans up after a failed one.
         let mut set = Self {
             folder,

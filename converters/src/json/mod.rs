@@ -329,8 +329,25 @@ fn bare(text: &Bytes) -> Scanned<SchemaAndValue> {
     read::schemaless(&mut scanner).map(SchemaAndValue::schemaless)
 }
 
+/// The word at the start of a payload that is none of JSON's.
+fn unknown_token(payload: &[u8]) -> Option<&str> {
+    const LONGEST: usize = 256;
+    let payload = payload.trim_ascii_start();
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+    let length = payload.iter().take(LONGEST).take_while(|byte| is_part(byte)).count();
+    let token = std::str::from_utf8(payload.get(..length)?).ok()?;
+    let starts_a_word = token.starts_with(|first: char| !first.is_ascii_digit());
+    (starts_a_word && !matches!(token, "null" | "true" | "false")).then_some(token)
+}
+
 fn syntax_error(payload: &Bytes) -> Error {
-    let detail = format!("the {} bytes are no valid JSON", payload.len());
+    let detail = match unknown_token(payload) {
+        Some(token) => format!(
+            "com.fasterxml.jackson.core.JsonParseException: Unrecognized token '{token}': was expecting (JSON String, Number, \
+             Array, Object or token 'null', 'true' or 'false')"
+        ),
+        None => format!("the {} bytes are no valid JSON", payload.len()),
+    };
     let cause = Error::new(ErrorKind::Serialization, detail);
     Error::data("Converting byte[] to Kafka Connect data failed due to serialization error: ").with_cause(cause)
 }

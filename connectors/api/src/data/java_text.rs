@@ -1,5 +1,6 @@
 //! Text of values as Java's `toString` gives it.
 
+use super::calendar::{civil_from_days, digits_of_java_day};
 use super::{Struct, Value};
 use std::fmt::{self, Write};
 
@@ -202,7 +203,7 @@ fn write_date(f: &mut fmt::Formatter<'_>, millis: i64) -> fmt::Result {
     let seconds = millis.div_euclid(1000);
     let days = seconds.div_euclid(86_400);
     let of_day = seconds.rem_euclid(86_400);
-    let (year, month, day) = civil_from_days(days);
+    let (year, month, day) = civil_from_days(digits_of_java_day(days));
     let weekday = DAYS[days.rem_euclid(7) as usize];
     let month = MONTHS[(month - 1) as usize];
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
@@ -210,24 +211,6 @@ fn write_date(f: &mut fmt::Formatter<'_>, millis: i64) -> fmt::Result {
         f,
         "{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year}"
     )
-}
-
-/// Year, month 1–12 and day 1–31 of a day number since 1970-01-01 in the proleptic Gregorian calendar.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! made once per schema and found again by pointer, see [`same_schema`]. A [`Struct`] is positional: one schema and a slice
 //! of values. Text and bytes are slices of the buffer they were received in.
 
+pub mod calendar;
 mod decimal;
 mod java_text;
 pub mod schema;

@@ -6,6 +6,7 @@
 mod error;
 mod options;
 mod parameters;
+mod stores;
 
 pub use error::is_non_transient;
 pub(crate) use error::{ErrorContext, sql_error};

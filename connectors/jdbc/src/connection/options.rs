@@ -3,7 +3,7 @@
 //! Each parameter is honoured, ignored with one logged reason because it changes nothing here, or refused with the name,
 //! the value and the remedy. [`ConnectOptions`] is the result: ready options per host, and settings that act later.
 
-use super::parameters;
+use super::{parameters, stores};
 use crate::url::{Driver, JdbcUrl};
 use sqlx::ConnectOptions as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
@@ -82,7 +82,16 @@ pub(super) struct Gathered {
     password: Option<String>,
     tls: Option<Tls>,
     ssl: bool,
+    /// `verifyServerCertificate` of MySQL's driver, false by default.
     verify_server: bool,
+    /// `trustServerCertificate` and `disableSslHostnameVerification` of MariaDB's.
+    trust_any: bool,
+    any_host: bool,
+    trust_store: Option<(String, String)>,
+    trust_store_password: Option<String>,
+    key_store: Option<(String, String)>,
+    key_store_password: Option<String>,
+    key_password: Option<String>,
     root_certificate: Option<PathBuf>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
@@ -141,7 +150,7 @@ impl ConnectOptions {
         }
         let servers = match url.driver {
             Driver::Postgres => Servers::Postgres(gathered.postgres(url)?),
-            Driver::MySql | Driver::MariaDb => Servers::MySql(gathered.mysql(url)),
+            Driver::MySql | Driver::MariaDb => Servers::MySql(gathered.mysql(url)?),
             Driver::Sqlite => Servers::Sqlite(Box::new(gathered.sqlite(url))),
         };
         Ok(ConnectOptions {
@@ -205,13 +214,7 @@ impl Gathered {
                     "Java classes can't be loaded; use sslmode, sslrootcert, sslcert and sslkey",
                 ));
             }
-            "sslpassword" => {
-                return Err(refuse(
-                    name,
-                    value,
-                    "encrypted keys can't be read; store the key without a passphrase",
-                ));
-            }
+            "sslpassword" => self.key_password = Some(value.to_string()),
             "currentschema" => self.options.push(("search_path".into(), value.to_string())),
             "applicationname" => self.application = Some(value.to_string()),
             "options" => self.options.extend(parameters::startup_options(value)),
@@ -253,15 +256,25 @@ impl Gathered {
                 false => {}
             },
             "verifyservercertificate" => self.verify_server = flag(name, value)?,
-            "trustservercertificate" => self.verify_server = !flag(name, value)?,
+            "trustservercertificate" => self.trust_any = flag(name, value)?,
+            "disablesslhostnameverification" => self.any_host = flag(name, value)?,
             "sslmode" => self.tls = Some(mysql_tls(name, value)?),
             "serversslcert" | "sslca" => self.root_certificate = Some(value.trim_start_matches("file:").into()),
             "sslcert" => self.certificate = Some(value.into()),
             "sslkey" => self.key = Some(value.into()),
-            "trustcertificatekeystoreurl" | "clientcertificatekeystoreurl" | "truststore" | "keystore" => {
-                let remedy = "Java key stores can't be read here; export PEM and name it by sslCa, sslCert and sslKey";
-                return Err(refuse(name, value, remedy));
+            "trustcertificatekeystoreurl" | "truststore" => {
+                self.trust_store = Some((name.to_string(), value.to_string()));
             }
+            "trustcertificatekeystorepassword" | "truststorepassword" => {
+                self.trust_store_password = Some(value.to_string());
+            }
+            "clientcertificatekeystoreurl" | "keystore" => self.key_store = Some((name.to_string(), value.to_string())),
+            "clientcertificatekeystorepassword" | "keystorepassword" => {
+                self.key_store_password = Some(value.to_string());
+            }
+            "keypassword" => self.key_password = Some(value.to_string()),
+            // The content says whether a store is JKS or PKCS#12.
+            "trustcertificatekeystoretype" | "truststoretype" | "clientcertificatekeystoretype" | "keystoretype" => {}
             "connecttimeout" => {
                 let millis = number(name, value)?;
                 if millis > 0 {
@@ -366,7 +379,11 @@ impl Gathered {
             Some(user) => user.clone(),
             None => std::env::var("USER").unwrap_or_else(|_| "root".to_string()),
         };
-        let key = self.key.as_deref().map(parameters::pem_key).transpose()?;
+        let key_password = self.key_password.as_deref();
+        let key = self.key.as_deref();
+        let client = key
+            .map(|key| stores::postgres_key(key, self.certificate.as_deref(), key_password))
+            .transpose()?;
         let one = |(host, port): &(String, u16)| {
             let mut options = PgConnectOptions::new_without_pgpass()
                 .disable_statement_logging()
@@ -386,8 +403,11 @@ impl Gathered {
             if let Some(path) = &self.certificate {
                 options = options.ssl_client_cert(path);
             }
-            if let Some(key) = &key {
-                options = options.ssl_client_key_from_pem(key);
+            if let Some(client) = &client {
+                options = options.ssl_client_key_from_pem(&client.key);
+                if let Some(certificates) = &client.certificates {
+                    options = options.ssl_client_cert_from_pem(certificates);
+                }
             }
             if !self.options.is_empty() {
                 options = options.options(self.options.iter().map(|(name, value)| (name, value)));
@@ -397,7 +417,7 @@ impl Gathered {
         Ok(url.hosts.iter().map(one).collect())
     }
 
-    fn mysql(&self, url: &JdbcUrl) -> Vec<MySqlConnectOptions> {
+    fn mysql(&self, url: &JdbcUrl) -> Result<Vec<MySqlConnectOptions>> {
         // MariaDB's driver encrypts only when told to, MySQL's whenever the server can.
         let unasked = if url.driver == Driver::MariaDb {
             Tls::Disabled
@@ -406,9 +426,28 @@ impl Gathered {
         };
         let tls = match (self.tls, self.ssl) {
             (Some(tls), _) => tls,
+            // MariaDB's driver verifies unless told not to, MySQL's the other way round.
+            (None, true) if url.driver == Driver::MariaDb => match (self.trust_any, self.any_host) {
+                (true, _) => Tls::Required,
+                (false, true) => Tls::VerifyCa,
+                (false, false) => Tls::VerifyFull,
+            },
             (None, true) if self.verify_server => Tls::VerifyCa,
             (None, true) => Tls::Required,
             (None, false) => unasked,
+        };
+        let trusted = match &self.trust_store {
+            Some((name, location)) => Some(stores::trusted(name, location, self.trust_store_password.as_deref())?),
+            None => None,
+        };
+        let client = match &self.key_store {
+            Some((name, location)) => Some(stores::identity(
+                name,
+                location,
+                self.key_store_password.as_deref(),
+                self.key_password.as_deref(),
+            )?),
+            None => None,
         };
         let mode = match tls {
             Tls::Disabled => MySqlSslMode::Disabled,
@@ -444,9 +483,18 @@ impl Gathered {
             if let Some(path) = &self.key {
                 options = options.ssl_client_key(path);
             }
+            if let Some(trusted) = &trusted {
+                options = options.ssl_ca_from_pem(trusted.clone());
+            }
+            if let Some(client) = &client {
+                options = options.ssl_client_key_from_pem(&client.key);
+                if let Some(certificates) = &client.certificates {
+                    options = options.ssl_client_cert_from_pem(certificates);
+                }
+            }
             options
         };
-        url.hosts.iter().map(one).collect()
+        Ok(url.hosts.iter().map(one).collect())
     }
 
     fn sqlite(&self, url: &JdbcUrl) -> SqliteConnectOptions {
@@ -549,6 +597,20 @@ mod tests {
         let mode = |url: &str| format!("{:?}", of(url).get_ssl_mode());
         assert_eq!(mode("jdbc:mysql://h/d"), "Preferred");
         assert_eq!(mode("jdbc:mariadb://h/d"), "Disabled");
+        assert_eq!(mode("jdbc:mysql://h/d?useSSL=true"), "Required");
+        assert_eq!(
+            mode("jdbc:mysql://h/d?useSSL=true&verifyServerCertificate=true"),
+            "VerifyCa"
+        );
+        assert_eq!(mode("jdbc:mariadb://h/d?useSsl=true"), "VerifyIdentity");
+        assert_eq!(
+            mode("jdbc:mariadb://h/d?useSsl=true&disableSslHostnameVerification"),
+            "VerifyCa"
+        );
+        assert_eq!(
+            mode("jdbc:mariadb://h/d?useSsl=true&trustServerCertificate=true"),
+            "Required"
+        );
         assert_eq!(
             mode("jdbc:mysql://h/d?useSSL=false&allowPublicKeyRetrieval=true"),
             "Disabled"
@@ -569,11 +631,14 @@ mod tests {
     fn what_cant_be_honoured_is_refused_without_secrets() {
         for (url, part) in [
             (
-                "jdbc:postgresql://h/d?sslpassword=hush",
-                "store the key without a passphrase",
+                "jdbc:postgresql://h/d?sslkey=/nosuch.p12&sslpassword=hush",
+                "sslkey=/nosuch.p12 can't be read",
             ),
             ("jdbc:postgresql://h/d?sslmode=maybe", "verify-full"),
-            ("jdbc:mysql://h/d?trustCertificateKeyStoreUrl=file:a.jks", "export PEM"),
+            (
+                "jdbc:mysql://h/d?trustCertificateKeyStoreUrl=file:a.jks",
+                "can't be read",
+            ),
             ("jdbc:mysql://h/d?socketTimeout=soon", "socketTimeout=soon"),
             ("jdbc:sqlite:a.db?journal_mode=a;b", "journal_mode"),
         ] {

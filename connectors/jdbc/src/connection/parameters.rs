@@ -1,8 +1,6 @@
 //! Parameters of the Java drivers that change nothing here, and small parsers of parameter values.
 
 use crate::url::Driver;
-use std::path::Path;
-use turnbuckle_api::{Error, Result};
 
 /// Parameters that tune how the Java drivers work inside; the native clients have no such switch, or always do it.
 const WITHOUT_EFFECT: &[&str] = &[
@@ -186,43 +184,6 @@ pub(super) fn session_variables(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A client key as PEM. pgjdbc wants PKCS#8 in DER, which is wrapped here; PEM passes as it is.
-pub(super) fn pem_key(path: &Path) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Error::connect(format!(
-            "sslkey={} can't be read; name a readable PKCS#8 key",
-            path.display()
-        ))
-        .with_cause(error)
-    })?;
-    if bytes.starts_with(b"-----BEGIN") {
-        return Ok(bytes);
-    }
-    let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
-    for (index, c) in base64(&bytes).chars().enumerate() {
-        if index > 0 && index % 64 == 0 {
-            pem.push('\n');
-        }
-        pem.push(c);
-    }
-    pem.push_str("\n-----END PRIVATE KEY-----\n");
-    Ok(pem.into_bytes())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0u32, |sum, byte| (sum << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let shown = digit <= chunk.len();
-            let index = (word >> (18 - 6 * digit)) & 63;
-            text.push(if shown { DIGITS[index as usize] as char } else { '=' });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,14 +194,5 @@ mod tests {
         let options: Vec<(&str, &str)> = options.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         assert_eq!(options, [("search_path", "a"), ("work_mem", "4MB"), ("jit", "off")]);
         assert_eq!(session_variables("a=1, b='x,y';c=2"), ["a=1", "b='x,y'", "c=2"]);
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
     }
 }

@@ -1,5 +1,10 @@
-//! Configuration keys of the sink: the list of release 10.7.6, with its forms and checks.
+//! Configuration keys of the sink: the list of release 10.7.6, with its forms and checks; behind them, in each group, the
+//! keys of newer releases.
 
+use crate::keys::{
+    CalendarSystem, DIALECT_NAMES, Fixed, credentials_provider, dialect_name, enumerator, is_enumerator,
+    refuse_enumerator,
+};
 use turnbuckle_api::config::validator::{self, Validator};
 use turnbuckle_api::config::{ConfigChoice, ParsedConfig, ParsedValue, Recommender};
 use turnbuckle_api::{Config, Error, Password, Result};
@@ -71,9 +76,23 @@ impl ConfigChoice for DateZone {
     const CHOICES: &'static [(&'static str, Self)] = &[("db_timezone", DateZone::DbTimezone), ("utc", DateZone::Utc)];
 }
 
+/// What fields of `timestamp.fields.list` count, `timestamp.precision.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    Microseconds,
+    Nanoseconds,
+}
+
+impl ConfigChoice for Precision {
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("microseconds", Precision::Microseconds),
+        ("nanoseconds", Precision::Nanoseconds),
+    ];
+}
+
 const TABLE_TYPES: &[&str] = &["table", "partitioned table", "view"];
 
-/// Keys of `io.confluent.connect.jdbc.JdbcSinkConnector` 10.7.6.
+/// Keys of `io.confluent.connect.jdbc.JdbcSinkConnector`.
 #[derive(Config, Clone, Debug)]
 #[config(parse = check)]
 pub struct SinkConfig {
@@ -91,7 +110,7 @@ pub struct SinkConfig {
     pub password: Option<Password>,
     /// Database dialect to use instead of the one that the URL names. Empty: as the URL says.
     #[config(key = "dialect.name", default = "", importance = Low, group = "Connection", width = Long,
-             display = "Database Dialect", validator = dialect_name(), recommender = Dialects)]
+             display = "Database Dialect", validator = dialect_name(), recommender = Fixed(DIALECT_NAMES))]
     pub dialect_name: String,
     /// How often to try to connect before giving up; at least 1.
     #[config(key = "connection.attempts", default = "3", importance = Low, group = "Connection", width = Short,
@@ -101,6 +120,11 @@ pub struct SinkConfig {
     #[config(key = "connection.backoff.ms", default = "10000", importance = Low, group = "Connection", width = Short,
              display = "JDBC connection backoff in milliseconds")]
     pub connection_backoff_ms: i64,
+    /// Only the default provider, which takes connection.user and connection.password.
+    #[config(key = "jdbc.credentials.provider.class", default = "io.confluent.connect.jdbc.util.DefaultJdbcCredentialsProvider",
+             importance = Low, group = "Connection",
+             width = Long, display = "JDBC Credentials Provider Class", validator = credentials_provider())]
+    pub credentials_provider: String,
 
     /// How records become rows: ``insert`` adds rows, ``upsert`` adds or replaces by primary key, ``update`` changes
     /// existing rows only.
@@ -119,6 +143,10 @@ pub struct SinkConfig {
     #[config(key = "table.types", default = "TABLE", importance = Low, group = "Writes", width = Medium,
              display = "Table Types", validator = table_types())]
     pub table_types: Vec<String>,
+    /// True: a null becomes the default of its field's schema, if that has one.
+    #[config(key = "replace.null.with.default", default = "true", importance = Low, group = "Writes", width = Medium,
+             display = "Replace null value with default value")]
+    pub replace_null_with_default: bool,
 
     /// Name of the target table; ``${topic}`` stands for the record's topic. Dots separate catalog, schema and table.
     #[config(key = "table.name.format", default = "${topic}", importance = Medium, group = "Data Mapping", width = Long,
@@ -145,8 +173,24 @@ pub struct SinkConfig {
     pub db_timezone: String,
     /// Time zone in which a Date becomes a day: ``db_timezone`` or ``utc``.
     #[config(key = "date.timezone", default = "DB_TIMEZONE", importance = Low, group = "Data Mapping", width = Medium,
-             display = "Time Zone used for Date", validator = enumerator(&["db_timezone", "utc"]), recommender = DateZones)]
+             display = "Time Zone used for Date", validator = enumerator(&["db_timezone", "utc"]), recommender = Fixed(&["db_timezone", "utc"]))]
     pub date_timezone: DateZone,
+    /// Fields (64-bit integers, or texts of such) that are counts since 1970 and become timestamps.
+    #[config(key = "timestamp.fields.list", default = "", importance = Medium, group = "Data Mapping", width = Long,
+             display = "Timestamp Fields Whitelist")]
+    pub timestamp_fields: Vec<String>,
+    /// What the fields of timestamp.fields.list count: ``microseconds`` or ``nanoseconds``. Columns keep microseconds.
+    #[config(key = "timestamp.precision.mode", default = "MICROSECONDS", importance = Low, group = "Data Mapping",
+             width = Short, display = "Sink Timestamp Precision mode", validator = enumerator(&["microseconds", "nanoseconds"]))]
+    pub timestamp_precision: Precision,
+    /// Calendar of days before 15 October 1582: ``LEGACY`` writes them as Julian, ``PROLEPTIC_GREGORIAN`` as Gregorian.
+    #[config(key = "date.calendar.system", default = "LEGACY", importance = Low, group = "Data Mapping", width = Medium,
+             display = "Date Calendar System", validator = validator::one_of(&["LEGACY", "PROLEPTIC_GREGORIAN"]))]
+    pub calendar: CalendarSystem,
+    /// Column that takes values which are texts. Without it only structs are accepted.
+    #[config(key = "string.output.value.column.name", importance = Low, group = "Data Mapping", width = Medium,
+             display = "String Value Column Name")]
+    pub text_column: Option<String>,
 
     /// True: create a missing table from the first record's schema.
     #[config(key = "auto.create", default = "false", importance = Medium, group = "DDL Support", width = Short,
@@ -158,7 +202,7 @@ pub struct SinkConfig {
     pub auto_evolve: bool,
     /// Whether names are quoted in SQL: ``always`` or ``never``.
     #[config(key = "quote.sql.identifiers", default = "ALWAYS", importance = Medium, group = "DDL Support",
-             width = Medium, display = "Quote Identifiers", recommender = Quotes)]
+             width = Medium, display = "Quote Identifiers", recommender = Fixed(&["always", "never"]))]
     pub quote_identifiers: String,
 
     /// Of use for SQL Server only, which is not supported here.
@@ -207,22 +251,6 @@ fn check(config: &SinkConfig) -> Result<()> {
     Ok(())
 }
 
-fn refuse_enumerator(name: &str, value: &str) -> Error {
-    Error::invalid_config(name, value, "Invalid enumerator")
-}
-
-/// True for a listed name in lower case throughout or upper case throughout.
-fn is_enumerator(names: &[&str], text: &str) -> bool {
-    names.iter().any(|name| *name == text || name.to_uppercase() == text)
-}
-
-fn enumerator(names: &'static [&'static str]) -> Validator {
-    Validator::new(move |name, value| match value {
-        ParsedValue::String(text) if !is_enumerator(names, text) => Err(refuse_enumerator(name, text)),
-        _ => Ok(()),
-    })
-}
-
 fn table_types() -> Validator {
     Validator::new(|name, value| {
         let ParsedValue::List(items) = value else { return Ok(()) };
@@ -242,55 +270,8 @@ fn time_zone() -> Validator {
     })
 }
 
-/// Names of dialects in the order in which the reference recommends them.
-const DIALECTS: &[&str] = &[
-    "",
-    "Db2DatabaseDialect",
-    "MySqlDatabaseDialect",
-    "SybaseDatabaseDialect",
-    "GenericDatabaseDialect",
-    "OracleDatabaseDialect",
-    "SqlServerDatabaseDialect",
-    "PostgreSqlDatabaseDialect",
-    "SqliteDatabaseDialect",
-    "DerbyDatabaseDialect",
-    "SapHanaDatabaseDialect",
-    "VerticaDatabaseDialect",
-];
-
-fn dialect_name() -> Validator {
-    Validator::new(|name, value| match value.as_str() {
-        Some(dialect) if !DIALECTS.contains(&dialect) => Err(refuse_enumerator(name, dialect)),
-        _ => Ok(()),
-    })
-}
-
 fn texts(values: &[&str]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
-}
-
-struct Dialects;
-
-impl Recommender for Dialects {
-    fn valid_values(&self, _name: &str, _config: &ParsedConfig) -> Result<Vec<String>> {
-        Ok(texts(DIALECTS))
-    }
-}
-
-struct DateZones;
-
-impl Recommender for DateZones {
-    fn valid_values(&self, _name: &str, _config: &ParsedConfig) -> Result<Vec<String>> {
-        Ok(texts(&["db_timezone", "utc"]))
-    }
-}
-
-struct Quotes;
-
-impl Recommender for Quotes {
-    fn valid_values(&self, _name: &str, _config: &ParsedConfig) -> Result<Vec<String>> {
-        Ok(texts(&["always", "never"]))
-    }
 }
 
 struct DeleteEnabled;
@@ -427,8 +408,8 @@ mod tests {
             .iter()
             .map(|key| key.name.as_str())
             .collect();
-        assert_eq!(names.len(), 23);
-        assert_eq!((names[0], names[22]), ("connection.url", "trim.sensitive.log"));
+        assert_eq!(names.len(), 29);
+        assert_eq!((names[0], names[28]), ("connection.url", "trim.sensitive.log"));
         assert_eq!(SinkConfig::config_def().groups().last(), Some(&""));
     }
 }

@@ -1,6 +1,6 @@
 //! CREATE TABLE and ALTER TABLE from record schemas: column types and default literals per database.
 
-use super::fields::{Column, Fields};
+use super::fields::{Column, Fields, Source};
 use super::temporal::{DAY_MILLIS, Zones, write_day, write_time, write_timestamp};
 use crate::dialect::{Dialect, TableId};
 use crate::url::Driver;
@@ -48,7 +48,10 @@ pub(crate) fn alter_table(dialect: &Dialect, zones: &Zones, table: &TableId, add
 
 fn column_spec(dialect: &Dialect, zones: &Zones, column: &Column) -> Result<String> {
     let name = dialect.quoted(&column.name);
-    let kind = column_type(dialect.driver, &column.schema)?;
+    let kind = match (column.source, dialect.driver) {
+        (Source::Epoch(..), Driver::MySql | Driver::MariaDb) => "DATETIME(6)".to_string(),
+        (_, driver) => column_type(driver, &column.schema)?,
+    };
     let rest = match column.schema.default_value().filter(|value| !value.is_null()) {
         Some(value) => format!(
             "DEFAULT {}",
@@ -183,7 +186,7 @@ fn unterminated(driver: Driver, text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::super::config::PkMode;
-    use super::super::fields::KeyRules;
+    use super::super::fields::{KeyRules, ValueRules};
     use super::*;
     use turnbuckle_api::{Decimal, SchemaBuilder, SchemaRef};
 
@@ -195,7 +198,7 @@ mod tests {
             PkMode::RecordValue
         };
         let rules = KeyRules { mode, fields: &keys };
-        Fields::extract("t", rules, &[], None, Some(schema)).unwrap()
+        Fields::extract("t", rules, ValueRules::PLAIN, None, Some(schema)).unwrap()
     }
 
     fn create(driver: Driver, schema: &SchemaRef, keys: &[&str]) -> Result<String> {

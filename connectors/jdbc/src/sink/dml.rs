@@ -70,18 +70,36 @@ impl Template {
 /// A statement that writes records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Write {
-    /// Takes any number of rows: head, rows separated by commas, tail.
-    Rows { head: String, row: Template, tail: String },
+    /// Takes any number of rows: head, rows with the separator between them, tail.
+    Rows {
+        head: String,
+        row: Template,
+        separator: &'static str,
+        tail: String,
+    },
     /// One statement per record.
     Each(Template),
 }
 
 impl Write {
+    /// The prepared statement for this many records; those of [`Write::Each`] take one.
+    pub(crate) fn block(&self, rows: usize) -> String {
+        match self {
+            Write::Each(template) => template.prepared(),
+            Write::Rows {
+                head,
+                row,
+                separator,
+                tail,
+            } => format!("{head}{}{tail}", vec![row.prepared(); rows].join(separator)),
+        }
+    }
+
     /// The statement for one record.
     pub(crate) fn single(&self) -> Template {
         match self {
             Write::Each(template) => template.clone(),
-            Write::Rows { head, row, tail } => {
+            Write::Rows { head, row, tail, .. } => {
                 let mut single = Template::default();
                 single.text(head);
                 for (index, column) in row.columns.iter().enumerate() {
@@ -152,7 +170,12 @@ impl Target<'_> {
             row.text(self.cast(index));
         }
         row.text(")");
-        Write::Rows { head, row, tail }
+        Write::Rows {
+            head,
+            row,
+            separator: ",",
+            tail,
+        }
     }
 
     /// ` ON CONFLICT …` of PostgreSQL.
@@ -206,6 +229,48 @@ impl Target<'_> {
         out
     }
 
+    /// `DELETE` of many keys: a list for one key column, else alternatives that an index can serve (SQLite: a list of rows).
+    pub(crate) fn delete_many(&self) -> Write {
+        let table = self.table();
+        let keys = self.fields.key_columns();
+        let mut row = Template::default();
+        if self.dialect.driver != Driver::Sqlite && keys.len() > 1 {
+            for (index, column) in keys.iter().enumerate() {
+                row.text(if index == 0 { "(" } else { " AND " });
+                row.text(&format!("{} = ", self.name(column)));
+                row.place(index);
+            }
+            row.text(")");
+            return Write::Rows {
+                head: format!("DELETE FROM {table} WHERE "),
+                row,
+                separator: " OR ",
+                tail: String::new(),
+            };
+        }
+        for index in 0..keys.len() {
+            row.text(match (index, keys.len()) {
+                (0, 1) => "",
+                (0, _) => "(",
+                _ => ",",
+            });
+            row.place(index);
+        }
+        let (left, values) = match keys {
+            [key] => (self.name(key), ""),
+            _ => {
+                row.text(")");
+                (format!("({})", self.names(keys)), "VALUES ")
+            }
+        };
+        Write::Rows {
+            head: format!("DELETE FROM {table} WHERE {left} IN ({values}"),
+            row,
+            separator: ",",
+            tail: ")".to_string(),
+        }
+    }
+
     fn key_condition(&self, out: &mut Template) {
         for (index, column) in self.fields.key_columns().iter().enumerate() {
             out.text(if index == 0 { " WHERE " } else { " AND " });
@@ -218,7 +283,7 @@ impl Target<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::config::PkMode;
-    use super::super::fields::KeyRules;
+    use super::super::fields::{KeyRules, ValueRules};
     use super::*;
     use crate::dialect::QuoteMethod;
     use turnbuckle_api::data::Type;
@@ -236,7 +301,7 @@ mod tests {
             PkMode::RecordValue
         };
         let rules = KeyRules { mode, fields: &keys };
-        Fields::extract("t", rules, &[], None, Some(&schema)).unwrap()
+        Fields::extract("t", rules, ValueRules::PLAIN, None, Some(&schema)).unwrap()
     }
 
     fn sql(driver: Driver, mode: InsertMode, fields: &Fields) -> String {
@@ -327,6 +392,34 @@ mod tests {
             ),
         ] {
             assert_eq!(sql(driver, mode, fields), expected);
+        }
+    }
+
+    #[test]
+    fn many_keys_are_deleted_at_once() {
+        let (one, two) = (fields(&["id", "v"], &["id"]), fields(&["a", "b", "v"], &["b", "a"]));
+        for (driver, fields, expected) in [
+            (Driver::MySql, &one, "DELETE FROM `t` WHERE `id` IN (?,?)"),
+            (Driver::Sqlite, &one, "DELETE FROM \"t\" WHERE \"id\" IN (?,?)"),
+            (
+                Driver::MariaDb,
+                &two,
+                "DELETE FROM `t` WHERE (`b` = ? AND `a` = ?) OR (`b` = ? AND `a` = ?)",
+            ),
+            (
+                Driver::Sqlite,
+                &two,
+                "DELETE FROM \"t\" WHERE (\"b\",\"a\") IN (VALUES (?,?),(?,?))",
+            ),
+        ] {
+            let (dialect, table) = (Dialect::new(driver), TableId::bare("t"));
+            let target = Target {
+                dialect: &dialect,
+                table: &table,
+                fields,
+                casts: &[],
+            };
+            assert_eq!(target.delete_many().block(2), expected);
         }
     }
 

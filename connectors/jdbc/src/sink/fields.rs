@@ -1,7 +1,7 @@
 //! Which columns a record has, and where each value is found: made once per pair of schemas
 //! (`io.confluent.connect.jdbc.sink.metadata.FieldsMetadata`).
 
-use super::config::PkMode;
+use super::config::{PkMode, Precision, SinkConfig};
 use turnbuckle_api::data::Type;
 use turnbuckle_api::record::Origin;
 use turnbuckle_api::{Error, Record, Result, Schema, SchemaRef, Text, Value};
@@ -19,6 +19,12 @@ pub(crate) enum Source {
     Key,
     KeyField(usize),
     ValueField(usize),
+    /// The same, a null staying null where the schema has a default.
+    ValueFieldAsIs(usize),
+    /// A number since the epoch (`timestamp.fields.list`), which becomes microseconds.
+    Epoch(usize, Precision),
+    /// The whole, textual value.
+    Value,
 }
 
 /// A value taken from a record.
@@ -42,15 +48,38 @@ impl std::ops::Deref for Cell<'_> {
 static NULL: Value = Value::Null;
 
 impl Source {
-    /// The value, with the schema's default in place of null.
+    /// The value, with the schema's default in place of null but for [`Source::ValueFieldAsIs`]. Of [`Source::Epoch`] an
+    /// `Int64` of microseconds.
     pub(crate) fn cell(self, record: &Record) -> Cell<'_> {
         match self {
             Source::ValueField(index) => Cell::Borrowed(field(&record.value.value, index)),
             Source::KeyField(index) => Cell::Borrowed(field(&record.key.value, index)),
+            Source::ValueFieldAsIs(index) => {
+                let values = record.value.value.as_struct().map(|fields| fields.values());
+                Cell::Borrowed(values.and_then(|values| values.get(index)).unwrap_or(&NULL))
+            }
+            Source::Epoch(index, precision) => precision.micros(field(&record.value.value, index)),
+            Source::Value => Cell::Borrowed(&record.value.value),
             Source::Key => Cell::Borrowed(&record.key.value),
             Source::Topic => Cell::Owned(Value::String(record.topic.clone())),
             Source::Partition => Cell::Owned(Value::Int32(partition(record))),
             Source::Offset => Cell::Owned(Value::Int64(offset(record))),
+        }
+    }
+}
+
+impl Precision {
+    /// Microseconds of a number or its text; anything else as it is, for the database to refuse.
+    fn micros(self, value: &Value) -> Cell<'_> {
+        let number = match value {
+            Value::Int64(number) => Some(*number),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match (number, self) {
+            (Some(number), Precision::Microseconds) => Cell::Owned(Value::Int64(number)),
+            (Some(number), Precision::Nanoseconds) => Cell::Owned(Value::Int64(number.div_euclid(1000))),
+            (None, _) => Cell::Borrowed(value),
         }
     }
 }
@@ -135,14 +164,23 @@ impl Fields {
     pub(crate) fn extract(
         table: &str,
         rules: KeyRules<'_>,
-        whitelist: &[String],
+        values: ValueRules<'_>,
         key: Option<&SchemaRef>,
         value: Option<&SchemaRef>,
     ) -> Result<Fields> {
-        if let Some(schema) = value
+        let text_column = match value {
+            Some(schema) if schema.kind() == Type::String => values.text_column,
+            _ => None,
+        };
+        if let (Some(schema), None) = (value, text_column)
             && schema.kind() != Type::Struct
         {
             return Err(Error::connect("Value schema must be of type Struct"));
+        }
+        if text_column.is_some() && rules.mode == PkMode::RecordValue {
+            return Err(Error::connect(
+                "pk.mode record_value is not supported with String value schemas",
+            ));
         }
         let mut columns: Vec<Column> = Vec::new();
         for column in rules.columns(table, key, value)? {
@@ -151,17 +189,41 @@ impl Fields {
             }
         }
         let keys = columns.len();
+        if let Some(name) = text_column {
+            if columns.iter().any(|column| column.name == *name) {
+                return Err(Error::connect(format!(
+                    "Configured string.output.value.column.name '{name}' conflicts with a primary key column for table '{table}'"
+                )));
+            }
+            columns.push(Column {
+                name: name.into(),
+                schema: Schema::primitive(Type::String, true),
+                source: Source::Value,
+                is_key: false,
+            });
+        }
         for (index, field) in value.iter().flat_map(|schema| schema.fields()).enumerate() {
             let is_key = columns[..keys].iter().any(|column| column.name == field.name);
-            let wanted = whitelist.is_empty() || whitelist.iter().any(|name| field.name == name.as_str());
-            if !is_key && wanted {
-                columns.push(Column {
-                    name: field.name.clone(),
-                    schema: field.schema.clone(),
-                    source: Source::ValueField(index),
-                    is_key: false,
-                });
+            let listed = |names: &[String]| names.iter().any(|name| field.name == name.as_str());
+            if is_key || !(values.whitelist.is_empty() || listed(values.whitelist)) {
+                continue;
             }
+            let is_number =
+                matches!(field.schema.kind(), Type::Int64 | Type::String) && field.schema.logical().is_none();
+            let is_epoch = is_number && listed(values.timestamps);
+            columns.push(Column {
+                name: field.name.clone(),
+                schema: match is_epoch {
+                    true => Schema::timestamp().with_optional(field.schema.is_optional()).finish(),
+                    false => field.schema.clone(),
+                },
+                source: match is_epoch {
+                    true => Source::Epoch(index, values.precision),
+                    false if values.keeps_nulls => Source::ValueFieldAsIs(index),
+                    false => Source::ValueField(index),
+                },
+                is_key: false,
+            });
         }
         if columns.is_empty() {
             return Err(Error::connect(format!(
@@ -198,6 +260,32 @@ fn table_order(columns: &[Column], value: Option<&SchemaRef>) -> Vec<usize> {
         }
     }
     order
+}
+
+/// Which fields of a value become columns, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ValueRules<'a> {
+    /// `fields.whitelist`; empty: all.
+    pub(crate) whitelist: &'a [String],
+    /// `timestamp.fields.list` with `timestamp.precision.mode`.
+    pub(crate) timestamps: &'a [String],
+    pub(crate) precision: Precision,
+    /// `replace.null.with.default=false`.
+    pub(crate) keeps_nulls: bool,
+    /// `string.output.value.column.name`; without it values that are texts are refused.
+    pub(crate) text_column: Option<&'a str>,
+}
+
+impl<'a> ValueRules<'a> {
+    pub(crate) fn new(config: &'a SinkConfig) -> Self {
+        ValueRules {
+            whitelist: &config.fields_whitelist,
+            timestamps: &config.timestamp_fields,
+            precision: config.timestamp_precision,
+            keeps_nulls: !config.replace_null_with_default,
+            text_column: config.text_column.as_deref(),
+        }
+    }
 }
 
 /// `pk.mode` with `pk.fields`.
@@ -318,6 +406,18 @@ impl KeyRules<'_> {
 }
 
 #[cfg(test)]
+impl ValueRules<'_> {
+    /// All fields as they are.
+    pub(crate) const PLAIN: ValueRules<'static> = ValueRules {
+        whitelist: &[],
+        timestamps: &[],
+        precision: Precision::Microseconds,
+        keeps_nulls: false,
+        text_column: None,
+    };
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -343,7 +443,12 @@ mod tests {
     fn extract(mode: PkMode, fields: &[&str], whitelist: &[&str], key: Option<SchemaRef>) -> Result<Fields> {
         let fields = names(fields);
         let rules = KeyRules { mode, fields: &fields };
-        Fields::extract("t", rules, &names(whitelist), key.as_ref(), Some(&value_schema()))
+        let whitelist = names(whitelist);
+        let values = ValueRules {
+            whitelist: &whitelist,
+            ..ValueRules::PLAIN
+        };
+        Fields::extract("t", rules, values, key.as_ref(), Some(&value_schema()))
     }
 
     fn listed<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
@@ -444,6 +549,47 @@ mod tests {
             assert_eq!(listed(found.in_table_order()), create);
             assert!(found.key_columns().iter().all(|column| !column.is_optional()));
         }
+    }
+
+    #[test]
+    fn numbers_become_microseconds() {
+        let micros = |precision: Precision, value: Value| (*precision.micros(&value)).clone();
+        let (us, ns) = (Precision::Microseconds, Precision::Nanoseconds);
+        assert_eq!(micros(us, Value::Int64(5)), Value::Int64(5));
+        assert_eq!(micros(ns, Value::Int64(-1)), Value::Int64(-1));
+        assert_eq!(
+            micros(ns, Value::text("1718446830123456789")),
+            Value::Int64(1_718_446_830_123_456)
+        );
+        assert_eq!(micros(us, Value::text("soon")), Value::text("soon"));
+        assert_eq!(micros(us, Value::Null), Value::Null);
+    }
+
+    #[test]
+    fn values_follow_their_rules() {
+        let timestamps = names(&["qty"]);
+        let values = ValueRules {
+            timestamps: &timestamps,
+            keeps_nulls: true,
+            text_column: Some("text"),
+            ..ValueRules::PLAIN
+        };
+        let rules = |mode| KeyRules { mode, fields: &[] };
+        let found = Fields::extract("t", rules(PkMode::None), values, None, Some(&value_schema())).unwrap();
+        let sources: Vec<Source> = found.columns.iter().map(|column| column.source).collect();
+        assert_eq!(
+            sources,
+            [
+                Source::ValueFieldAsIs(0),
+                Source::ValueFieldAsIs(1),
+                Source::Epoch(2, Precision::Microseconds)
+            ]
+        );
+        let text = Schema::primitive(Type::String, false);
+        let found = Fields::extract("t", rules(PkMode::Kafka), values, None, Some(&text)).unwrap();
+        assert_eq!((found.keys, &*found.columns[3].name), (3, "text"));
+        let error = Fields::extract("t", rules(PkMode::RecordValue), values, None, Some(&text)).unwrap_err();
+        assert!(error.to_string().contains("String value schemas"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Values as SQL literals: for PostgreSQL with the types that pgjdbc gives its parameters, for MySQL as Connector/J writes
 //! them into text statements. The way for everything that the bulk protocols can't take.
 
-use super::temporal::{Zones, write_day, write_offset, write_time, write_timestamp};
+use super::temporal::{Zones, write_day, write_micros, write_offset, write_time, write_timestamp};
 use crate::url::Driver;
 use std::fmt::Write;
 use turnbuckle_api::data::{Logical, Type, java_f32, java_f64};
@@ -89,6 +89,13 @@ impl Literals {
             Value::Int8(number) => typed(out, &number.to_string(), "int2"),
             Value::Int16(number) => typed(out, &number.to_string(), "int2"),
             Value::Int32(number) => typed(out, &number.to_string(), "int4"),
+            // Of timestamp.fields.list.
+            Value::Int64(micros) if schema.logical() == Some(Logical::Timestamp) => {
+                out.push('\'');
+                write_micros(out, zones, *micros);
+                write_offset(out, zones.offset_seconds(micros.div_euclid(1000)));
+                out.push('\'');
+            }
             Value::Int64(number) => typed(out, &number.to_string(), "int8"),
             Value::Float32(number) => typed(out, &java_f32(*number), "float4"),
             Value::Float64(number) => typed(out, &java_f64(*number), "float8"),
@@ -132,6 +139,12 @@ impl Literals {
             Value::Int8(number) => write!(out, "{number}"),
             Value::Int16(number) => write!(out, "{number}"),
             Value::Int32(number) => write!(out, "{number}"),
+            Value::Int64(micros) if schema.logical() == Some(Logical::Timestamp) => {
+                out.push('\'');
+                write_micros(out, zones, *micros);
+                out.push('\'');
+                Ok(())
+            }
             Value::Int64(number) => write!(out, "{number}"),
             Value::Float32(number) => write!(out, "{number:e}"),
             Value::Float64(number) => write!(out, "{number:e}"),

@@ -3,7 +3,7 @@
 use super::config::{InsertMode, SinkConfig};
 use super::copy::{CopyPlan, cast};
 use super::dml::{Target, Template, Write};
-use super::fields::{Column, Fields};
+use super::fields::Fields;
 use super::structure::{TableInfo, display};
 use crate::dialect::metadata::ColumnInfo;
 use crate::dialect::{Dialect, TableId};
@@ -24,7 +24,7 @@ pub(crate) struct Bulk {
 pub(crate) enum Way {
     /// `COPY … FROM STDIN (FORMAT binary)`.
     Copy(String),
-    /// An upsert or update of `unnest($1,…)`, one array per column: one statement, one round trip, no staging table.
+    /// An upsert, update or delete of `unnest($1,…)`, one array per column: one statement, one round trip, no staging table.
     Merge { sql: Arc<str>, array_types: Vec<u32> },
 }
 
@@ -47,10 +47,22 @@ pub(crate) struct Plan {
     pub(crate) mode: InsertMode,
     pub(crate) write: Write,
     pub(crate) single: Template,
-    pub(crate) delete: Option<Template>,
     pub(crate) bulk: Option<Bulk>,
     pub(crate) prepared: Option<Prepared>,
-    pub(crate) prepared_delete: Option<Arc<str>>,
+    pub(crate) deletes: Option<Deletes>,
+    /// An update of records that have nothing but their key.
+    pub(crate) sets_nothing: bool,
+}
+
+/// How keys are deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct Deletes {
+    /// One key; what error messages show.
+    pub(crate) single: Template,
+    pub(crate) many: Write,
+    /// PostgreSQL's way in bulk.
+    pub(crate) bulk: Option<Bulk>,
+    pub(crate) prepared: Option<Prepared>,
 }
 
 /// Parameters of one SQLite statement; its own limit is 32,766.
@@ -97,17 +109,20 @@ impl Plan {
         };
         let write = target.write(config.insert_mode);
         let single = write.single();
-        let delete = config.delete_enabled.then(|| target.delete());
         let found: Option<Vec<&ColumnInfo>> = infos.into_iter().collect();
-        let bulk = match found {
-            Some(infos) if driver == Driver::Postgres && info.takes_copy => bulk(config.insert_mode, &target, &infos),
-            _ => None,
-        };
+        let found = found.filter(|_| driver == Driver::Postgres && info.takes_copy);
+        let bulk_of = |infos: &Vec<&ColumnInfo>| bulk(config.insert_mode, &target, infos);
+        let bulk = found.as_ref().and_then(bulk_of);
         let prepared = (driver == Driver::Sqlite).then(|| prepared(&write, &single));
-        let prepared_delete = match &delete {
-            Some(delete) if driver == Driver::Sqlite => Some(Arc::from(delete.prepared())),
-            _ => None,
-        };
+        let deletes = config.delete_enabled.then(|| deletes(&target, found.as_deref()));
+        let sets_nothing =
+            config.insert_mode == InsertMode::Update && fields.keys > 0 && fields.keys == fields.columns.len();
+        if sets_nothing {
+            tracing::warn!(
+                table = display(table),
+                "records have no fields besides the primary key, so insert.mode=update changes nothing"
+            );
+        }
         Ok(Plan {
             key_schema: schemas.0,
             value_schema: schemas.1,
@@ -115,10 +130,10 @@ impl Plan {
             fields,
             write,
             single,
-            delete,
             bulk,
             prepared,
-            prepared_delete,
+            deletes,
+            sets_nothing,
         })
     }
 
@@ -155,8 +170,7 @@ fn bulk(mode: InsertMode, target: &Target<'_>, infos: &[&ColumnInfo]) -> Option<
         return Some(Bulk { encoders, way });
     }
     let array_types = encoders.array_types()?;
-    let places: Vec<String> = (1..=array_types.len()).map(|place| format!("${place}")).collect();
-    let rows = format!("unnest({})", places.join(","));
+    let rows = unnest(array_types.len());
     let sql = match mode {
         InsertMode::Update => update_from(target, &table, &names, &rows)?,
         _ => format!(
@@ -177,23 +191,66 @@ fn update_from(target: &Target<'_>, table: &str, names: &str, rows: &str) -> Opt
     if keys.is_empty() || others.is_empty() {
         return None;
     }
-    let join = |columns: &[Column], prefix: &str, separator: &str| {
-        let pairs: Vec<String> = columns
-            .iter()
-            .map(|column| format!("{prefix}{0} = s.{0}", target.name(column)))
-            .collect();
-        pairs.join(separator)
-    };
-    let sets = join(others, "", ", ");
-    let condition = join(keys, "t.", " AND ");
+    let sets: Vec<String> = others
+        .iter()
+        .map(|column| format!("{0} = s.{0}", target.name(column)))
+        .collect();
     Some(format!(
-        "UPDATE {table} AS t SET {sets} FROM {rows} AS s({names}) WHERE {condition}"
+        "UPDATE {table} AS t SET {} FROM {rows} AS s({names}) WHERE {}",
+        sets.join(", "),
+        key_pairs(target)
     ))
+}
+
+fn deletes(target: &Target<'_>, infos: Option<&[&ColumnInfo]>) -> Deletes {
+    let (single, many) = (target.delete(), target.delete_many());
+    let prepared = (target.dialect.driver == Driver::Sqlite).then(|| prepared(&many, &single));
+    Deletes {
+        bulk: infos.and_then(|infos| delete_from(target, infos)),
+        single,
+        many,
+        prepared,
+    }
+}
+
+fn delete_from(target: &Target<'_>, infos: &[&ColumnInfo]) -> Option<Bulk> {
+    let keys = target.fields.key_columns();
+    let encoders = CopyPlan::new(keys, infos.get(..keys.len())?, keys.len())?;
+    let array_types = encoders.array_types()?;
+    let table = target.table.quoted(target.dialect);
+    let sql = format!(
+        "DELETE FROM {table} AS t USING {} AS s({}) WHERE {}",
+        unnest(array_types.len()),
+        target.names(keys),
+        key_pairs(target)
+    );
+    let way = Way::Merge {
+        sql: Arc::from(sql),
+        array_types,
+    };
+    Some(Bulk { encoders, way })
+}
+
+/// `unnest($1,$2)`.
+fn unnest(columns: usize) -> String {
+    let places: Vec<String> = (1..=columns).map(|place| format!("${place}")).collect();
+    format!("unnest({})", places.join(","))
+}
+
+/// `t."a" = s."a" AND t."b" = s."b"` of the key columns.
+fn key_pairs(target: &Target<'_>) -> String {
+    let pairs: Vec<String> = target
+        .fields
+        .key_columns()
+        .iter()
+        .map(|column| format!("t.{0} = s.{0}", target.name(column)))
+        .collect();
+    pairs.join(" AND ")
 }
 
 fn prepared(write: &Write, single: &Template) -> Prepared {
     let single_sql: Arc<str> = Arc::from(single.prepared());
-    let Write::Rows { head, row, tail } = write else {
+    let Write::Rows { row, .. } = write else {
         return Prepared {
             single: single_sql,
             block: None,
@@ -201,10 +258,9 @@ fn prepared(write: &Write, single: &Template) -> Prepared {
         };
     };
     let rows = (SQLITE_PARAMETERS / row.columns().len().max(1)).clamp(1, 500);
-    let places = vec![row.prepared(); rows].join(",");
     Prepared {
         single: single_sql,
-        block: (rows > 1).then(|| Arc::from(format!("{head}{places}{tail}"))),
+        block: (rows > 1).then(|| Arc::from(write.block(rows))),
         rows,
     }
 }
@@ -212,7 +268,7 @@ fn prepared(write: &Write, single: &Template) -> Prepared {
 #[cfg(test)]
 mod tests {
     use super::super::config::PkMode;
-    use super::super::fields::KeyRules;
+    use super::super::fields::{KeyRules, ValueRules};
     use super::*;
     use turnbuckle_api::config::Config;
     use turnbuckle_api::data::Type;
@@ -230,16 +286,21 @@ mod tests {
     }
 
     fn plan(mode: &str, columns: &[(&str, u32)]) -> Plan {
-        let props = Props::new()
-            .with("connection.url", "jdbc:postgresql:x")
-            .with("insert.mode", mode);
+        plan_with(&[("insert.mode", mode)], columns)
+    }
+
+    fn plan_with(pairs: &[(&str, &str)], columns: &[(&str, u32)]) -> Plan {
+        let mut props = Props::new().with("connection.url", "jdbc:postgresql:x");
+        for (key, value) in pairs {
+            props.insert(*key, *value);
+        }
         let config = SinkConfig::from_props(&props).unwrap();
         let keys = ["id".to_string()];
         let rules = KeyRules {
             mode: PkMode::RecordValue,
             fields: &keys,
         };
-        let fields = Fields::extract("t", rules, &[], None, Some(&schema())).unwrap();
+        let fields = Fields::extract("t", rules, ValueRules::PLAIN, None, Some(&schema())).unwrap();
         let column = |(name, oid): &(&str, u32)| ColumnInfo {
             name: name.to_string(),
             type_oid: *oid,
@@ -286,6 +347,27 @@ mod tests {
         ] {
             assert_eq!(bulk_sql(&plan(mode, &columns)).as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn postgres_deletes_batches_by_unnest() {
+        let columns = [("id", INT4), ("v", TEXT)];
+        let plan = plan_with(
+            &[
+                ("insert.mode", "upsert"),
+                ("pk.mode", "record_key"),
+                ("delete.enabled", "true"),
+            ],
+            &columns,
+        );
+        let bulk = plan.deletes.unwrap().bulk.unwrap();
+        let Way::Merge { sql, .. } = bulk.way else {
+            panic!("{:?}", bulk.way)
+        };
+        assert_eq!(
+            &*sql,
+            "DELETE FROM \"t\" AS t USING unnest($1) AS s(\"id\") WHERE t.\"id\" = s.\"id\""
+        );
     }
 
     #[test]

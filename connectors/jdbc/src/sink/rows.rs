@@ -8,7 +8,7 @@ use super::dml::{Template, Write};
 use super::failure::{DriverError, Failure};
 use super::fields::Cell;
 use super::literal::Purpose;
-use super::plan::{Plan, Way};
+use super::plan::{Bulk, Plan, Way};
 use super::session::Session;
 use super::sqlite;
 use super::temporal::Zones;
@@ -76,6 +76,9 @@ pub(crate) async fn write(
     batch: Batch<'_>,
     only: bool,
 ) -> Result<(), Failure> {
+    if plan.sets_nothing {
+        return Ok(());
+    }
     let trim = scratch.trim;
     let is_atomic = plan.bulk.is_some();
     let opened = !session.in_transaction;
@@ -86,7 +89,7 @@ pub(crate) async fn write(
     if matches!(outcome, Err(Refusal::Misfit)) {
         tracing::debug!("the bulk way can't take a batch; writing it by statements");
         restore(session, scratch, opened).await?;
-        outcome = text_rows(session, scratch, plan, batch).await;
+        outcome = text_rows(session, scratch, plan, &plan.write, batch).await;
     }
     match outcome {
         Ok(()) => return Ok(()),
@@ -116,7 +119,7 @@ pub(crate) async fn delete(
     plan: &mut Plan,
     batch: Batch<'_>,
 ) -> Result<(), Failure> {
-    let Some(template) = plan.delete.clone() else {
+    let Some(deletes) = plan.deletes.clone() else {
         return Err(Failure::Other(Error::connect(
             "Deletes are only supported for pk.mode record_key",
         )));
@@ -124,10 +127,17 @@ pub(crate) async fn delete(
     let trim = scratch.trim;
     let opened = !session.in_transaction;
     session.protect().await.map_err(|error| error.into_failure(trim))?;
-    let outcome = match session.driver() {
-        Driver::Sqlite => sqlite::delete(session, plan, batch).await,
-        _ => statements(session, scratch, plan, &template, batch).await,
+    let mut outcome = match (&deletes.bulk, session.driver()) {
+        (_, Driver::Sqlite) => sqlite::delete(session, plan, batch).await,
+        (Some(bulk), _) => bulk_rows(session, scratch, bulk, batch).await,
+        // PostgreSQL compares texts with columns of other types as the reference's statement does: key by key.
+        (None, Driver::Postgres) => statements(session, scratch, plan, &deletes.single, batch).await,
+        (None, _) => text_rows(session, scratch, plan, &deletes.many, batch).await,
     };
+    if matches!(outcome, Err(Refusal::Misfit)) {
+        restore(session, scratch, opened).await?;
+        outcome = statements(session, scratch, plan, &deletes.single, batch).await;
+    }
     match outcome {
         Ok(()) => return Ok(()),
         Err(Refusal::Driver(error)) if error.lost || !error.about_rows => return Err(error.into_failure(trim)),
@@ -135,7 +145,7 @@ pub(crate) async fn delete(
         Err(_) => {}
     }
     restore(session, scratch, opened).await?;
-    row_by_row(session, scratch, plan, &template, true, batch).await
+    row_by_row(session, scratch, plan, &deletes.single, true, batch).await
 }
 
 async fn write_in_bulk(
@@ -148,18 +158,26 @@ async fn write_in_bulk(
         return sqlite::write(session, plan, batch).await;
     }
     let Some(bulk) = &plan.bulk else {
-        return text_rows(session, scratch, plan, batch).await;
+        return text_rows(session, scratch, plan, &plan.write, batch).await;
     };
+    if matches!(bulk.way, Way::Copy(_)) {
+        return bulk_rows(session, scratch, bulk, batch).await;
+    }
+    let mut last_per_key = std::mem::take(&mut scratch.last_per_key);
+    let rows = last_per_key.of(plan.fields.key_columns(), batch.records, batch.rows);
+    let outcome = bulk_rows(session, scratch, bulk, Batch { rows, ..batch }).await;
+    scratch.last_per_key = last_per_key;
+    outcome
+}
+
+async fn bulk_rows(session: &mut Session, scratch: &mut Scratch, bulk: &Bulk, batch: Batch<'_>) -> Result<(), Refusal> {
     match &bulk.way {
         Way::Copy(sql) => copy_rows(session, scratch, &bulk.encoders, sql, batch).await,
         Way::Merge { sql, array_types } => {
-            let rows = scratch
-                .last_per_key
-                .of(plan.fields.key_columns(), batch.records, batch.rows);
             let columns = Columns {
                 encoders: &bulk.encoders,
                 zones: &scratch.zones,
-                batch: Batch { rows, ..batch },
+                batch,
             };
             merge_rows(session, sql, array_types, columns).await
         }
@@ -264,8 +282,20 @@ async fn copy_rows(
 }
 
 /// Multi-row statements of literals.
-async fn text_rows(session: &mut Session, scratch: &mut Scratch, plan: &Plan, batch: Batch<'_>) -> Result<(), Refusal> {
-    let Write::Rows { head, row, tail } = &plan.write else {
+async fn text_rows(
+    session: &mut Session,
+    scratch: &mut Scratch,
+    plan: &Plan,
+    write: &Write,
+    batch: Batch<'_>,
+) -> Result<(), Refusal> {
+    let Write::Rows {
+        head,
+        row,
+        separator,
+        tail,
+    } = write
+    else {
         return statements(session, scratch, plan, &plan.single, batch).await;
     };
     let mut last_per_key = std::mem::take(&mut scratch.last_per_key);
@@ -277,7 +307,7 @@ async fn text_rows(session: &mut Session, scratch: &mut Scratch, plan: &Plan, ba
     let mut sql = String::new();
     let mut count = 0;
     for (index, position) in rows.iter().enumerate() {
-        sql.push_str(if count == 0 { head } else { "," });
+        sql.push_str(if count == 0 { head } else { separator });
         fill(
             session,
             scratch,

@@ -14,6 +14,10 @@ pub(crate) struct RecordRules {
     pk_mode: PkMode,
     needs_key: bool,
     needs_value: bool,
+    /// Texts may be values, too: `string.output.value.column.name` is set.
+    takes_text: bool,
+    /// Keys that mean fields of values and are set, so that texts are refused.
+    field_keys: Vec<&'static str>,
 }
 
 impl RecordRules {
@@ -24,6 +28,14 @@ impl RecordRules {
             pk_mode: config.pk_mode,
             needs_key: config.pk_mode == PkMode::RecordKey || config.delete_enabled,
             needs_value: matches!(config.pk_mode, PkMode::None | PkMode::RecordValue) || !config.delete_enabled,
+            takes_text: config.text_column.is_some(),
+            field_keys: [
+                ("fields.whitelist", config.fields_whitelist.is_empty()),
+                ("timestamp.fields.list", config.timestamp_fields.is_empty()),
+            ]
+            .into_iter()
+            .filter_map(|(key, empty)| (!empty).then_some(key))
+            .collect(),
         }
     }
 
@@ -40,11 +52,29 @@ impl RecordRules {
                 &record.key,
             ));
         }
+        if self.takes_text && is_text(&record.value) {
+            return self.check_text();
+        }
         if self.needs_value && !is_struct(&record.value) {
-            let wanted = "non-null Struct value and non-null Struct schema";
+            let wanted = match self.takes_text {
+                true => "non-null Struct or String value and non-null Struct or String schema",
+                false => "non-null Struct value and non-null Struct schema",
+            };
             return Err(self.refuse(record, wanted, "value", &record.value));
         }
         Ok(())
+    }
+
+    fn check_text(&self) -> Result<()> {
+        if self.field_keys.is_empty() {
+            return Ok(());
+        }
+        Err(Error::connect(format!(
+            "Sink connector '{}' is configured with field-level options that are not applicable to String values: {}. Remove \
+             these options, or have the upstream producer emit Struct values instead.",
+            self.connector,
+            self.field_keys.join(", ")
+        )))
     }
 
     fn refuse(&self, record: &Record, wanted: &str, part: &str, found: &SchemaAndValue) -> Error {
@@ -73,6 +103,11 @@ impl RecordRules {
 fn is_key(key: &SchemaAndValue) -> bool {
     let fits = |kind: Type| kind == Type::Struct || kind.is_primitive();
     !key.value.is_null() && key.schema.as_ref().is_some_and(|schema| fits(schema.kind()))
+}
+
+fn is_text(value: &SchemaAndValue) -> bool {
+    let schema = value.schema.as_ref();
+    matches!(value.value, Value::String(_)) && schema.is_some_and(|schema| schema.kind() == Type::String)
 }
 
 fn is_struct(value: &SchemaAndValue) -> bool {
@@ -159,6 +194,28 @@ mod tests {
                 )
             );
         }
+    }
+
+    #[test]
+    fn texts_pass_when_they_have_a_column() {
+        let text = || SchemaAndValue::new(Schema::primitive(Type::String, false), Value::text("x"));
+        let check = |extra: &[(&str, &str)]| {
+            let mut props = Props::new()
+                .with("connection.url", "jdbc:sqlite:x")
+                .with("string.output.value.column.name", "v");
+            for (key, value) in extra {
+                props.insert(*key, *value);
+            }
+            let rules = RecordRules::new(&SinkConfig::from_props(&props).unwrap(), "c1");
+            rules.check(&sink_record("t", 0, SchemaAndValue::NULL, text()))
+        };
+        assert!(check(&[]).is_ok());
+        let error = check(&[("fields.whitelist", "a")]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("not applicable to String values: fields.whitelist.")
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::dml::Template;
 use super::fields::Cell;
 use super::literal::check_bindable;
-use super::plan::Plan;
+use super::plan::{Plan, Prepared};
 use super::rows::{Batch, Refusal};
 use super::session::Session;
 use crate::connection::Client;
@@ -11,46 +11,51 @@ use crate::url::Driver;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe};
 use std::sync::Arc;
+use turnbuckle_api::data::Logical;
 use turnbuckle_api::{Error, Record, Value};
 
 pub(super) async fn write(session: &mut Session, plan: &Plan, batch: Batch<'_>) -> Result<(), Refusal> {
     let Some(prepared) = &plan.prepared else {
         return Err(Refusal::Misfit);
     };
+    run(session, plan, &plan.single, prepared, batch).await
+}
+
+pub(super) async fn delete(session: &mut Session, plan: &Plan, batch: Batch<'_>) -> Result<(), Refusal> {
+    let Some((deletes, prepared)) = plan
+        .deletes
+        .as_ref()
+        .and_then(|deletes| Some((deletes, deletes.prepared.as_ref()?)))
+    else {
+        return Err(Refusal::Misfit);
+    };
+    run(session, plan, &deletes.single, prepared, batch).await
+}
+
+/// Whole blocks first, then what is left row by row. `template` has the places of one row.
+async fn run(
+    session: &mut Session,
+    plan: &Plan,
+    template: &Template,
+    prepared: &Prepared,
+    batch: Batch<'_>,
+) -> Result<(), Refusal> {
     let mut rest = batch.rows;
     if let Some(block) = &prepared.block {
         while let Some((rows, after)) = rest.split_at_checked(prepared.rows) {
             let mut arguments = SqliteArguments::default();
-            arguments.reserve(rows.len() * plan.single.columns().len(), 0);
+            arguments.reserve(rows.len() * template.columns().len(), 0);
             for row in rows {
-                bind(&mut arguments, plan, &plan.single, &batch.records[*row as usize])?;
+                bind(&mut arguments, plan, template, &batch.records[*row as usize])?;
             }
             execute(session, block, arguments).await?;
             rest = after;
         }
     }
-    each(session, plan, &plan.single, &prepared.single, batch.records, rest).await
-}
-
-pub(super) async fn delete(session: &mut Session, plan: &Plan, batch: Batch<'_>) -> Result<(), Refusal> {
-    let (Some(template), Some(sql)) = (&plan.delete, &plan.prepared_delete) else {
-        return Err(Refusal::Misfit);
-    };
-    each(session, plan, template, sql, batch.records, batch.rows).await
-}
-
-async fn each(
-    session: &mut Session,
-    plan: &Plan,
-    template: &Template,
-    sql: &Arc<str>,
-    records: &[Record],
-    rows: &[u32],
-) -> Result<(), Refusal> {
-    for row in rows {
+    for row in rest {
         let mut arguments = SqliteArguments::default();
-        bind(&mut arguments, plan, template, &records[*row as usize])?;
-        execute(session, sql, arguments).await?;
+        bind(&mut arguments, plan, template, &batch.records[*row as usize])?;
+        execute(session, &prepared.single, arguments).await?;
     }
     Ok(())
 }
@@ -76,6 +81,9 @@ fn bind(arguments: &mut SqliteArguments, plan: &Plan, template: &Template, recor
             Value::Int8(number) => arguments.add(i32::from(*number)),
             Value::Int16(number) => arguments.add(i32::from(*number)),
             Value::Int32(number) => arguments.add(*number),
+            Value::Int64(micros) if column.schema.logical() == Some(Logical::Timestamp) => {
+                arguments.add(micros.div_euclid(1000))
+            }
             // Times are stored as milliseconds since the epoch.
             Value::Int64(number) | Value::Date(number) => arguments.add(*number),
             Value::Float32(number) => arguments.add(f64::from(*number)),

@@ -237,7 +237,7 @@ async fn takes_copy(session: &mut Session, table: &TableId) -> Result<bool, supe
 #[cfg(test)]
 mod tests {
     use super::super::config::PkMode;
-    use super::super::fields::KeyRules;
+    use super::super::fields::{KeyRules, ValueRules};
     use super::*;
     use turnbuckle_api::config::Config;
     use turnbuckle_api::data::Type;
@@ -264,7 +264,7 @@ mod tests {
             mode: PkMode::None,
             fields: &[],
         };
-        Fields::extract("t", rules, &[], None, Some(&schema)).unwrap()
+        Fields::extract("t", rules, ValueRules::PLAIN, None, Some(&schema)).unwrap()
     }
 
     #[test]

@@ -4,14 +4,14 @@
 //! before 15 October 1582 are read in the Julian calendar.
 
 use super::config::{DateZone, SinkConfig};
+use crate::keys::CalendarSystem;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt::Write;
+use turnbuckle_api::data::calendar::{civil_from_days, digits_of_java_day};
 use turnbuckle_api::{Error, Result};
 
 pub(crate) const DAY_MILLIS: i64 = 86_400_000;
-/// Day number of 15 October 1582.
-const GREGORIAN_START: i64 = -141_427;
 
 /// Zones of `db.timezone` and `date.timezone`.
 #[derive(Clone, Debug)]
@@ -19,10 +19,16 @@ pub(crate) struct Zones {
     /// None: UTC.
     db: Option<TimeZone>,
     date: Option<TimeZone>,
+    /// `date.calendar.system=PROLEPTIC_GREGORIAN`: old days are Gregorian, too.
+    proleptic: bool,
 }
 
 impl Zones {
-    pub(crate) const UTC: Zones = Zones { db: None, date: None };
+    pub(crate) const UTC: Zones = Zones {
+        db: None,
+        date: None,
+        proleptic: false,
+    };
 
     /// # Errors
     /// `ConfigException` for an unknown zone.
@@ -35,7 +41,11 @@ impl Zones {
             DateZone::DbTimezone => db.clone(),
             DateZone::Utc => None,
         };
-        Ok(Zones { db, date })
+        Ok(Zones {
+            db,
+            date,
+            proleptic: config.calendar == CalendarSystem::ProlepticGregorian,
+        })
     }
 
     /// Seconds east of UTC of the database zone at an instant.
@@ -47,7 +57,7 @@ impl Zones {
     pub(crate) fn wall_millis(&self, millis: i64) -> i64 {
         let wall = millis.saturating_add(self.offset_seconds(millis) * 1000);
         let day = wall.div_euclid(DAY_MILLIS);
-        wall + (legacy_day(day) - day) * DAY_MILLIS
+        wall + (self.written_day(day) - day) * DAY_MILLIS
     }
 
     /// Milliseconds since midnight on the database zone's wall clock.
@@ -58,7 +68,12 @@ impl Zones {
     /// Days since 1970-01-01 of a Date.
     pub(crate) fn day(&self, millis: i64) -> i64 {
         let wall = millis.saturating_add(offset(self.date.as_ref(), millis) * 1000);
-        legacy_day(wall.div_euclid(DAY_MILLIS))
+        self.written_day(wall.div_euclid(DAY_MILLIS))
+    }
+
+    /// The Gregorian day that is written like this day in the calendar.
+    fn written_day(&self, day: i64) -> i64 {
+        if self.proleptic { day } else { digits_of_java_day(day) }
     }
 }
 
@@ -68,47 +83,9 @@ fn offset(zone: Option<&TimeZone>, millis: i64) -> i64 {
     i64::from(zone.to_offset(instant).seconds())
 }
 
-/// The day that is written like this day in Java's default calendar.
-fn legacy_day(day: i64) -> i64 {
-    if day >= GREGORIAN_START {
-        return day;
-    }
-    let shifted = day + 719_470;
-    let year = (4 * shifted + 3).div_euclid(1461);
-    let day_of_year = shifted - (1461 * year).div_euclid(4);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    days_from_shifted(year, shifted_month, day_of_month)
-}
-
-/// Gregorian day number; years begin in March.
-fn days_from_shifted(year: i64, shifted_month: i64, day_of_month: i64) -> i64 {
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * shifted_month + 2) / 5 + day_of_month - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// Year, month and day of a day number.
-pub(crate) fn civil(day: i64) -> (i64, i64, i64) {
-    let shifted = day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day_of_month)
-}
-
 /// Appends `yyyy-MM-dd`.
 pub(crate) fn write_day(out: &mut String, day: i64) {
-    let (year, month, day) = civil(day);
+    let (year, month, day) = civil_from_days(day);
     let _ = write!(out, "{year:04}-{month:02}-{day:02}");
 }
 
@@ -124,6 +101,12 @@ pub(crate) fn write_timestamp(out: &mut String, wall_millis: i64) {
     write_day(out, wall_millis.div_euclid(DAY_MILLIS));
     out.push(' ');
     write_time(out, wall_millis.rem_euclid(DAY_MILLIS));
+}
+
+/// Appends `yyyy-MM-dd HH:mm:ss.SSSSSS` on the database zone's wall clock of microseconds since the epoch.
+pub(crate) fn write_micros(out: &mut String, zones: &Zones, micros: i64) {
+    write_timestamp(out, zones.wall_millis(micros.div_euclid(1000)));
+    let _ = write!(out, "{:03}", micros.rem_euclid(1000));
 }
 
 /// Appends an offset as pgjdbc writes it: `+00`, `-04`, `+05:30`.
@@ -202,15 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn old_days_follow_the_julian_calendar() {
-        for (day, expected) in [
-            (GREGORIAN_START, "1582-10-15"),
-            (GREGORIAN_START - 1, "1582-10-04"),
-            (-719_164, "0001-01-01"),
-            (0, "1970-01-01"),
-        ] {
+    fn old_days_follow_the_chosen_calendar() {
+        for (calendar, expected) in [("LEGACY", "0001-01-01"), ("PROLEPTIC_GREGORIAN", "0000-12-30")] {
+            let props = Props::new()
+                .with("connection.url", "jdbc:sqlite:x")
+                .with("date.calendar.system", calendar);
+            let zones = Zones::new(&SinkConfig::from_props(&props).unwrap()).unwrap();
             let mut out = String::new();
-            write_day(&mut out, legacy_day(day));
+            write_day(&mut out, zones.day(-719_164 * DAY_MILLIS));
             assert_eq!(out, expected);
         }
     }

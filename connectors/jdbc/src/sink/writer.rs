@@ -5,7 +5,7 @@ use super::config::SinkConfig;
 use super::copy::HEADER;
 use super::dedupe::LastPerKey;
 use super::failure::{DriverError, Failure};
-use super::fields::{Fields, KeyRules};
+use super::fields::{Fields, KeyRules, ValueRules};
 use super::plan::Plan;
 use super::rows::{self, Batch, Scratch};
 use super::rules::RecordRules;
@@ -288,7 +288,7 @@ impl Put<'_> {
         let fields = Fields::extract(
             &table.id.table,
             key_rules,
-            &self.config.fields_whitelist,
+            ValueRules::new(self.config),
             schemas.0.as_ref(),
             schemas.1.as_ref(),
         )?;

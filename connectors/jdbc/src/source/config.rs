@@ -1,12 +1,18 @@
-//! Keys of the source, and their values in the form the code wants.
+//! Keys of the source, and their values in the form the code wants: the list of release 10.7.6; behind them, in each group,
+//! the keys of newer releases.
 
+use super::mapping::{ColumnMapping, INCREMENTING_COLUMN, TIMESTAMP_COLUMNS, column_mapping};
 use super::plan::NumericMapping;
 use super::time::{Granularity, Zone};
 use crate::connection::ConnectOptions;
 use crate::dialect::{Dialect, QuoteMethod};
+use crate::keys::{
+    CalendarSystem, DIALECT_NAMES, Fixed, credentials_provider, dialect_name, enumerator, is_enumerator, patterns,
+    refuse_enumerator,
+};
 use turnbuckle_api::config::validator::{self, Validator};
 use turnbuckle_api::config::{ParsedConfig, Recommender};
-use turnbuckle_api::{Config, Error, ErrorKind, Password, Props, Result};
+use turnbuckle_api::{Config, Error, Password, Props, Result};
 
 /// Configuration of the JDBC source, connector and task.
 #[derive(Config)]
@@ -56,8 +62,26 @@ pub struct SourceConfig {
     pub numeric_mapping: Option<String>,
     /// Dialect of the database; empty for the one that the URL means.
     #[config(key = "dialect.name", default = "", importance = Low, group = "Database", width = Long, display = "Database Dialect",
-             validator = enumerator(DIALECT_NAMES), recommender = Fixed(DIALECT_NAMES))]
+             validator = dialect_name(), recommender = Fixed(DIALECT_NAMES))]
     pub dialect_name: String,
+    /// Regular expressions for the full names of the tables to copy (`public\\.orders`); the way of newer releases in place of
+    /// table.whitelist.
+    #[config(key = "table.include.list", default = "", importance = Medium, group = "Database", width = Long,
+             display = "Tables Included (Regex)", validator = patterns())]
+    pub table_include_list: Vec<String>,
+    /// Regular expressions for the full names of tables that table.include.list matches and that are not to be copied.
+    #[config(key = "table.exclude.list", default = "", importance = Medium, group = "Database", width = Long,
+             display = "Tables Excluded (Regex)", validator = patterns())]
+    pub table_exclude_list: Vec<String>,
+    /// Calendar of days before 15 October 1582: `LEGACY` reads them as Julian, `PROLEPTIC_GREGORIAN` as Gregorian.
+    #[config(key = "date.calendar.system", default = "LEGACY", importance = Low, group = "Database", width = Medium,
+             display = "Date Calendar System", validator = validator::one_of(&["LEGACY", "PROLEPTIC_GREGORIAN"]))]
+    pub calendar: CalendarSystem,
+    /// Only the default provider, which takes connection.user and connection.password.
+    #[config(key = "jdbc.credentials.provider.class", default = "io.confluent.connect.jdbc.util.DefaultJdbcCredentialsProvider",
+             importance = Low, group = "Database",
+             width = Long, display = "JDBC Credentials Provider Class", validator = credentials_provider())]
+    pub credentials_provider: String,
 
     /// How new rows are told: `bulk` reads whole tables each time, `incrementing` rows with a greater id, `timestamp` rows with
     /// a later timestamp, `timestamp+incrementing` both.
@@ -93,12 +117,24 @@ pub struct SourceConfig {
     pub query_suffix: String,
     /// Isolation level of the session; DEFAULT leaves the database's.
     #[config(key = "transaction.isolation.mode", default = "DEFAULT", importance = Low, group = "Mode", width = Medium,
-             display = "Transaction Isolation Mode", recommender = Fixed(ISOLATION_MODES))]
+             display = "Transaction Isolation Mode", validator = isolation_mode(), recommender = Fixed(ISOLATION_MODES))]
     pub isolation_mode: String,
     /// Failures in a row after which a table's queries are given up; 0 and less for never.
     #[config(key = "query.retry.attempts", default = "-1", importance = Low, group = "Mode", width = Medium,
              display = "Query Retry Attempts")]
     pub query_retry_attempts: i32,
+    /// Timestamp columns by table: entries `regex:[column1|column2]`; for tables of table.include.list.
+    #[config(key = "timestamp.columns.mapping", default = "", importance = Medium, group = "Mode", width = Long,
+             display = "Table to timestamp columns mappings", validator = column_mapping(TIMESTAMP_COLUMNS))]
+    pub timestamp_columns_mapping: Vec<String>,
+    /// Incrementing column by table: entries `regex:column`; for tables of table.include.list.
+    #[config(key = "incrementing.column.mapping", default = "", importance = Medium, group = "Mode", width = Long,
+             display = "Table to incrementing column mappings", validator = column_mapping(INCREMENTING_COLUMN))]
+    pub incrementing_column_mapping: Vec<String>,
+    /// As query, but shown nowhere.
+    #[config(key = "query.masked", default = "", importance = Medium, group = "Mode", width = Short,
+             display = "Query (Masked)")]
+    pub query_masked: Password,
 
     /// Types of tables that are listed: TABLE, VIEW, PARTITIONED TABLE, MATERIALIZED VIEW, …
     #[config(key = "table.types", default = "TABLE", importance = Low, group = "Connector", width = Medium,
@@ -112,7 +148,7 @@ pub struct SourceConfig {
     #[config(key = "batch.max.rows", default = "100", importance = Low, group = "Connector", width = Short,
              display = "Max Rows Per Batch")]
     pub batch_max_rows: i32,
-    #[config(key = "table.monitoring.startup.polling.limit.ms", default = "10000", importance = Low)]
+    #[config(key = "table.monitoring.startup.polling.limit.ms", default = "10000", importance = Low, group = "", order = -1)]
     pub table_startup_limit_ms: i64,
     /// Milliseconds between two looks for new or dropped tables.
     #[config(key = "table.poll.interval.ms", default = "60000", importance = Low, group = "Connector", width = Short,
@@ -131,11 +167,19 @@ pub struct SourceConfig {
              display = "DB time zone", validator = time_zone())]
     pub db_timezone: String,
     /// Form of timestamps: `connect_logical` milliseconds as Connect's Timestamp; `nanos_long` and `nanos_string` nanoseconds
-    /// since 1970; `nanos_iso_datetime_string` a date-time of nine decimals.
+    /// since 1970; `nanos_iso_datetime_string` a date-time of nine decimals; `micros_…` likewise.
     #[config(key = "timestamp.granularity", default = "connect_logical", importance = Low, group = "Connector", width = Medium,
              display = "Timestamp granularity for timestamp columns", validator = enumerator(GRANULARITIES),
-             recommender = Fixed(GRANULARITIES))]
+             recommender = Fixed(RECOMMENDED_GRANULARITIES))]
     pub timestamp_granularity: String,
+    /// Without effect: at most a few batches wait for the worker, whatever this says.
+    #[config(key = "max.buffer.size", default = "0", importance = Low, group = "Connector", width = Short,
+             display = "Maximum Buffer Size")]
+    pub max_buffer_size: i32,
+    /// Without effect: rows are handed over as soon as the worker asks for them.
+    #[config(key = "poll.linger.ms", default = "5000", importance = Low, group = "Connector", width = Short,
+             display = "Poll Linger Milliseconds")]
+    pub poll_linger_ms: i64,
 }
 
 /// What a task's configuration says on top of the connector's.
@@ -153,6 +197,16 @@ const MODES: &[&str] = &["", "bulk", "timestamp", "incrementing", "timestamp+inc
 const NUMERIC_MAPPINGS: &[&str] = &["none", "precision_only", "best_fit", "best_fit_eager_double"];
 const GRANULARITIES: &[&str] = &[
     "connect_logical",
+    "micros_long",
+    "micros_string",
+    "micros_iso_datetime_string",
+    "nanos_long",
+    "nanos_string",
+    "nanos_iso_datetime_string",
+];
+/// Those that the matched release knows.
+const RECOMMENDED_GRANULARITIES: &[&str] = &[
+    "connect_logical",
     "nanos_long",
     "nanos_string",
     "nanos_iso_datetime_string",
@@ -165,35 +219,6 @@ const ISOLATION_MODES: &[&str] = &[
     "serializable",
     "sql_server_snapshot",
 ];
-/// In the order the reference lists them.
-const DIALECT_NAMES: &[&str] = &[
-    "",
-    "Db2DatabaseDialect",
-    "MySqlDatabaseDialect",
-    "SybaseDatabaseDialect",
-    "GenericDatabaseDialect",
-    "OracleDatabaseDialect",
-    "SqlServerDatabaseDialect",
-    "PostgreSqlDatabaseDialect",
-    "SqliteDatabaseDialect",
-    "DerbyDatabaseDialect",
-    "SapHanaDatabaseDialect",
-    "VerticaDatabaseDialect",
-];
-
-/// One of the texts, all lower or all upper case; null passes.
-fn enumerator(choices: &'static [&'static str]) -> Validator {
-    Validator::new(move |name, value| match value.as_str() {
-        Some(text)
-            if !choices
-                .iter()
-                .any(|choice| *choice == text || choice.to_uppercase() == text) =>
-        {
-            Err(Error::invalid_config(name, text, "Invalid enumerator"))
-        }
-        _ => Ok(()),
-    })
-}
 
 fn topic_prefix() -> Validator {
     const LONGEST: usize = 249;
@@ -233,13 +258,23 @@ fn time_zone() -> Validator {
     })
 }
 
-/// Always the same recommendations.
-struct Fixed(&'static [&'static str]);
+const MIXED_APPROACHES: &str = "Cannot mix legacy and new configuration approaches. Either name tables and columns by \
+    table.whitelist, table.blacklist, timestamp.column.name and incrementing.column.name, or by table.include.list, \
+    table.exclude.list, timestamp.columns.mapping and incrementing.column.mapping.";
+const TWO_QUERIES: &str =
+    "Both 'query' and 'query.masked' configs cannot be set at the same time. Please use only one of them.";
+const QUERY_WITH_TABLES: &str =
+    "A query can't be combined with keys that choose tables; remove this key, or the query.";
+const NO_INCLUDE_LIST: &str =
+    "table.exclude.list and the column mappings need table.include.list, which names the tables to copy.";
+const NO_MAPPING: &str = "This mode needs to know the column of each table of table.include.list; set this key.";
 
-impl Recommender for Fixed {
-    fn valid_values(&self, _name: &str, _config: &ParsedConfig) -> Result<Vec<String>> {
-        Ok(self.0.iter().map(|value| (*value).to_string()).collect())
-    }
+/// A level that the reference knows.
+fn isolation_mode() -> Validator {
+    Validator::new(|name, value| match value.as_str() {
+        Some(mode) if !is_enumerator(ISOLATION_MODES, &mode.to_lowercase()) => Err(refuse_enumerator(name, mode)),
+        _ => Ok(()),
+    })
 }
 
 /// Keys that only some modes look at.
@@ -277,6 +312,72 @@ impl SourceConfig {
         Ok(options)
     }
 
+    /// What is wrong between keys, as (key, text) in the order in which it is to be told.
+    pub(super) fn conflicts(&self) -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        let legacy = [
+            ("table.whitelist", !self.table_whitelist.is_empty()),
+            ("table.blacklist", !self.table_blacklist.is_empty()),
+            ("incrementing.column.name", !self.incrementing_column.is_empty()),
+            ("timestamp.column.name", !self.timestamp_columns.is_empty()),
+        ];
+        let newer = [
+            ("table.include.list", !self.table_include_list.is_empty()),
+            ("table.exclude.list", !self.table_exclude_list.is_empty()),
+            (TIMESTAMP_COLUMNS, !self.timestamp_columns_mapping.is_empty()),
+            (INCREMENTING_COLUMN, !self.incrementing_column_mapping.is_empty()),
+        ];
+        let any = |keys: &[(&str, bool)]| keys.iter().any(|(_, set)| *set);
+        let uses_query = !self.statement().is_empty();
+        if any(&legacy) && any(&newer) && !uses_query {
+            let set = legacy.iter().chain(&newer).filter(|(_, set)| *set);
+            found.extend(set.map(|(key, _)| (*key, MIXED_APPROACHES)));
+        }
+        if !self.query.is_empty() && !self.query_masked.reveal().is_empty() {
+            found.extend(["query", "query.masked"].map(|key| (key, TWO_QUERIES)));
+        }
+        if uses_query && any(&newer) {
+            let set = newer.iter().filter(|(_, set)| *set);
+            found.extend(set.map(|(key, _)| (*key, QUERY_WITH_TABLES)));
+            return found;
+        }
+        if any(&newer) && self.table_include_list.is_empty() {
+            found.push(("table.include.list", NO_INCLUDE_LIST));
+        }
+        if !self.table_include_list.is_empty() {
+            if self.uses_timestamps() && self.timestamp_columns_mapping.is_empty() && self.timestamp_columns.is_empty()
+            {
+                found.push((TIMESTAMP_COLUMNS, NO_MAPPING));
+            }
+            if self.uses_incrementing()
+                && self.incrementing_column_mapping.is_empty()
+                && self.incrementing_column.is_empty()
+            {
+                found.push((INCREMENTING_COLUMN, NO_MAPPING));
+            }
+        }
+        found
+    }
+
+    /// The statement of query or query.masked; empty for table modes.
+    pub(super) fn statement(&self) -> &str {
+        match self.query.as_str() {
+            "" => self.query_masked.reveal(),
+            query => query,
+        }
+    }
+
+    /// The configured columns by table; empty mappings without table.include.list.
+    ///
+    /// # Errors
+    /// As [`ColumnMapping::parse`].
+    pub(super) fn column_mappings(&self) -> Result<(ColumnMapping, ColumnMapping)> {
+        Ok((
+            ColumnMapping::parse(TIMESTAMP_COLUMNS, &self.timestamp_columns_mapping)?,
+            ColumnMapping::parse(INCREMENTING_COLUMN, &self.incrementing_column_mapping)?,
+        ))
+    }
+
     pub(super) fn mapping(&self) -> NumericMapping {
         match self.numeric_mapping.as_deref().map(str::to_lowercase).as_deref() {
             Some("precision_only") => NumericMapping::PrecisionOnly,
@@ -304,22 +405,10 @@ impl SourceConfig {
     }
 
     /// The isolation level in SQL's words; None for the database's own.
-    ///
-    /// # Errors
-    /// `IllegalArgumentException` for an unknown level.
-    pub(super) fn isolation(&self) -> Result<Option<String>> {
+    pub(super) fn isolation(&self) -> Option<String> {
         let mode = self.isolation_mode.to_uppercase();
-        match mode.as_str() {
-            "DEFAULT" | "SQL_SERVER_SNAPSHOT" => Ok(None),
-            "READ_UNCOMMITTED" | "READ_COMMITTED" | "REPEATABLE_READ" | "SERIALIZABLE" => {
-                Ok(Some(mode.replace('_', " ")))
-            }
-            _ => {
-                let class = "io.confluent.connect.jdbc.source.JdbcSourceConnectorConfig.TransactionIsolationMode";
-                let text = format!("No enum constant {class}.{}", self.isolation_mode);
-                Err(Error::new(ErrorKind::IllegalArgument, text))
-            }
-        }
+        let is_default = matches!(mode.as_str(), "DEFAULT" | "SQL_SERVER_SNAPSHOT");
+        (!is_default).then(|| mode.replace('_', " "))
     }
 }
 
@@ -421,7 +510,7 @@ mod tests {
         }
         assert_eq!(
             def.key("table.monitoring.startup.polling.limit.ms").unwrap().group,
-            None
+            Some(String::new())
         );
         let kind = |name: &str| def.key(name).unwrap().kind;
         assert_eq!(kind("connection.password"), ConfigType::Password);

@@ -42,19 +42,21 @@ impl SourceConnector for JdbcSourceConnector {
         SourceConfig::config_def()
     }
 
-    /// As release 10.7.6: no connection is opened, and a value that does not parse fails the whole validation.
+    /// No connection is opened, as in release 10.7.6. Bad values are told by key, as newer releases do.
     async fn validate(&self, config: &Props) -> Result<Vec<ConfigValue>> {
-        let parsed = SourceConfig::from_props(config)?;
-        parsed.isolation()?;
         let mut values = SourceConfig::config_def().validate(config);
-        let snapshot = parsed.isolation_mode.eq_ignore_ascii_case("SQL_SERVER_SNAPSHOT");
-        if snapshot
-            && let Some(value) = values
-                .iter_mut()
-                .find(|value| value.name == "transaction.isolation.mode")
-        {
+        // Keys are compared with each other only when each is right by itself.
+        let Ok(parsed) = SourceConfig::from_props(config) else {
+            return Ok(values);
+        };
+        let mut conflicts = parsed.conflicts();
+        if parsed.isolation_mode.eq_ignore_ascii_case("SQL_SERVER_SNAPSHOT") {
             let text = "Isolation mode of `SQL_SERVER_SNAPSHOT` can only be configured with a Sql Server Dialect";
-            value.errors.push(text.to_string());
+            conflicts.push(("transaction.isolation.mode", text));
+        }
+        for (key, text) in conflicts {
+            let concerned = values.iter_mut().filter(|value| value.name == key);
+            concerned.for_each(|value| value.errors.push(text.to_string()));
         }
         Ok(values)
     }
@@ -63,13 +65,27 @@ impl SourceConnector for JdbcSourceConnector {
         let config = SourceConfig::from_props(props)?;
         Zone::named(&config.db_timezone)?;
         let options = config.connect_options(props)?;
-        let settings = reader_settings(&config, options)?;
+        let settings = reader_settings(&config, options);
         let connection = settings.connect().await?;
         if !config.table_whitelist.is_empty() && !config.table_blacklist.is_empty() {
             return Err(Error::connect("table.whitelist and table.blacklist are exclusive."));
         }
+        if let Some((key, text)) = config.conflicts().first() {
+            return Err(Error::config(format!("{key}: {text}")));
+        }
+        for (key, set) in [
+            ("max.buffer.size", config.max_buffer_size != 0),
+            ("poll.linger.ms", props.get("poll.linger.ms").is_some()),
+        ] {
+            if set {
+                tracing::info!(
+                    key,
+                    "has no effect: rows are handed to the worker as soon as it asks for them"
+                );
+            }
+        }
         let filters = !config.table_whitelist.is_empty() || !config.table_blacklist.is_empty();
-        if !config.query.is_empty() {
+        if !config.statement().is_empty() {
             if filters {
                 return Err(Error::connect(
                     "query may not be combined with whole-table copying settings.",
@@ -93,10 +109,7 @@ impl SourceConnector for JdbcSourceConnector {
                 schema: config.schema_pattern.clone(),
                 types: config.table_types.iter().map(|kind| kind.to_uppercase()).collect(),
             },
-            selection: Selection {
-                include: config.table_whitelist.clone(),
-                exclude: config.table_blacklist.clone(),
-            },
+            selection: Selection::new(&config)?,
             interval: millis(config.table_poll_interval_ms),
             context,
             listing: sender,
@@ -173,16 +186,13 @@ pub(super) fn millis(value: i64) -> Duration {
 }
 
 /// How to reach the database, from the configuration of a connector or task.
-///
-/// # Errors
-/// As [`SourceConfig::isolation`].
-pub(super) fn reader_settings(config: &SourceConfig, options: ConnectOptions) -> Result<ReaderSettings> {
-    let isolation = config.isolation()?.map(|level| match options.driver {
+pub(super) fn reader_settings(config: &SourceConfig, options: ConnectOptions) -> ReaderSettings {
+    let isolation = config.isolation().map(|level| match options.driver {
         Driver::Postgres => format!("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}"),
         Driver::MySql | Driver::MariaDb => format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"),
         Driver::Sqlite => format!("PRAGMA read_uncommitted = {}", i32::from(level == "READ UNCOMMITTED")),
     });
-    Ok(ReaderSettings {
+    ReaderSettings {
         options,
         attempts: u32::try_from(config.connection_attempts).unwrap_or(1),
         backoff: millis(config.connection_backoff_ms),
@@ -191,5 +201,5 @@ pub(super) fn reader_settings(config: &SourceConfig, options: ConnectOptions) ->
         max_retries: i64::from(config.query_retry_attempts),
         isolation,
         quote_method: config.quote_method(),
-    })
+    }
 }

@@ -7,6 +7,7 @@
 mod config;
 mod connector;
 mod emit;
+mod mapping;
 mod mysql;
 mod offset;
 mod plan;

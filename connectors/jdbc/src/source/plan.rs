@@ -135,10 +135,13 @@ pub(crate) fn field_schema(target: Target, optional: bool) -> SchemaRef {
         Target::Int8 => plain(Type::Int8),
         Target::Int16 => plain(Type::Int16),
         Target::Int32 => plain(Type::Int32),
-        Target::Int64 | Target::Timestamp(Granularity::NanosLong) => plain(Type::Int64),
+        Target::Int64 | Target::Timestamp(Granularity::MicrosLong | Granularity::NanosLong) => plain(Type::Int64),
         Target::Float32 => plain(Type::Float32),
         Target::Float64 => plain(Type::Float64),
-        Target::Text | Target::Timestamp(Granularity::NanosString | Granularity::NanosIso) => plain(Type::String),
+        Target::Text
+        | Target::Timestamp(
+            Granularity::MicrosString | Granularity::MicrosIso | Granularity::NanosString | Granularity::NanosIso,
+        ) => plain(Type::String),
         Target::Bytes => plain(Type::Bytes),
         Target::Decimal(scale, precision) => Schema::decimal(scale)
             .parameter("connect.decimal.precision", precision.to_string())

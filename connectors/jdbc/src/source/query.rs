@@ -6,11 +6,20 @@ use super::time::{Moment, Zone, wall_text};
 use crate::dialect::{Dialect, TableId};
 use crate::url::Driver;
 
-/// What rows are read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What rows are read from. Shown by its name only: the text of a query may hold secrets.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     Table(TableId),
     Query(String),
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Table(table) => write!(f, "{table}"),
+            Origin::Query(_) => f.write_str("query"),
+        }
+    }
 }
 
 /// Which columns tell new rows.

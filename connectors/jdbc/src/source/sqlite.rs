@@ -1,19 +1,21 @@
 //! SQLite: what a result's columns are, and rows.
 //!
 //! sqlite-jdbc decides types by the declared name and the storage class of the first row, so the plan waits for that row.
-//! What the driver can't read at all (decimals, blobs) fails here likewise.
+//! Decimals and blobs, which the driver can't read at all, are read here: see [`decimal`] and [`bytes`].
 
 use super::emit::{Emitter, MarkColumns, Marks, ReadEnd};
-use super::plan::{JdbcColumn, JdbcType, RowPlan, Target};
+use super::plan::{JdbcColumn, JdbcType, NumericMapping, RowPlan, Target};
 use super::reader::ReadContext;
-use super::time::{MILLIS_PER_DAY, Moment, Zone, days_from_civil, hybrid_seconds};
+use super::time::{MILLIS_PER_DAY, Moment, Zone};
+use bytes::Bytes;
 use sqlx::sqlite::{SqliteColumn, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, Connection as _, Decode, Executor as _, Row as _, SqlSafeStr as _, Sqlite,
     SqliteConnection, Statement as _, TypeInfo as _, ValueRef as _,
 };
 use std::collections::HashMap;
-use turnbuckle_api::{Error, ErrorKind, Result, Value};
+use turnbuckle_api::data::calendar::days_from_civil;
+use turnbuckle_api::{Decimal, Error, ErrorKind, Result, Value};
 
 /// A column of a result.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ struct Described {
     declared: String,
     precision: i32,
     scale: i32,
+    /// The declared type has a precision, so that `scale` means something.
+    has_scale: bool,
     optional: bool,
 }
 
@@ -95,6 +99,7 @@ async fn describe(client: &mut SqliteConnection, sql: &str) -> Result<Vec<Descri
             declared: name.trim().to_uppercase(),
             precision: numbers.next().unwrap_or(0),
             scale: numbers.next().unwrap_or(0),
+            has_scale: declared.contains('('),
             optional,
         }
     };
@@ -143,7 +148,7 @@ fn jdbc_type(declared: &str, storage: Storage, wide: bool) -> JdbcType {
     match declared {
         "BINARY" if matches!(storage, Blob | Null) => JdbcType::Binary,
         "BLOB" => JdbcType::Blob,
-        _ if storage == Blob => JdbcType::Blob,
+        _ if storage == Blob || declared.contains("BLOB") || declared.contains("BINARY") => JdbcType::Blob,
         _ => JdbcType::Numeric,
     }
 }
@@ -159,9 +164,15 @@ impl Reading {
         for (index, column) in described.iter().enumerate() {
             let storage = storage(first, index)?;
             let wide = storage == Storage::Integer && i32::try_from(integer(first, index)?).is_err();
+            let kind = match jdbc_type(&column.declared, storage, wide) {
+                // SQLite stores such values as doubles; without a declared scale nothing says how many decimals to show.
+                JdbcType::Decimal if !column.has_scale => JdbcType::Double,
+                JdbcType::Numeric if !column.has_scale && context.mapping == NumericMapping::None => JdbcType::Double,
+                kind => kind,
+            };
             columns.push(JdbcColumn {
                 name: column.name.clone(),
-                kind: jdbc_type(&column.declared, storage, wide),
+                kind,
                 precision: column.precision,
                 scale: column.scale,
                 // The driver calls signed only what it names so.
@@ -184,6 +195,7 @@ impl Reading {
             let value = value(row, *column, *target, &context.zone)?;
             size += match &value {
                 Value::String(text) => text.len(),
+                Value::Bytes(bytes) => bytes.len(),
                 _ => 8,
             };
             values.push(value);
@@ -239,13 +251,6 @@ fn text(row: &SqliteRow, index: usize) -> Result<&str> {
 
 /// SQLite converts numbers silently and the driver cuts them to the asked width.
 fn value(row: &SqliteRow, index: usize, target: Target, zone: &Zone) -> Result<Value> {
-    if let Target::Decimal(..) | Target::Bytes = target {
-        let cause = Error::new(
-            ErrorKind::Class("java.sql.SQLFeatureNotSupportedException"),
-            "not implemented by SQLite JDBC driver",
-        );
-        return Err(Error::data(cause.headline()).with_cause(cause));
-    }
     let storage = storage(row, index)?;
     if storage == Storage::Null {
         return Ok(Value::Null);
@@ -287,7 +292,41 @@ fn value(row: &SqliteRow, index: usize, target: Target, zone: &Zone) -> Result<V
         }
         Target::Time => Value::Date(moment(row, index, zone)?.millis.rem_euclid(MILLIS_PER_DAY)),
         Target::Timestamp(granularity) => granularity.value(moment(row, index, zone)?, zone),
-        Target::Decimal(..) | Target::Bytes => Value::Null,
+        Target::Decimal(scale, _) => Value::Decimal(decimal(row, index, storage, scale)?),
+        Target::Bytes => Value::Bytes(bytes(row, index, storage)?),
+    })
+}
+
+/// A number with the column's declared scale. Doubles count with the 15 digits that SQLite itself shows of them, so that
+/// 0.1 + 0.2 is 0.30 and not refused.
+fn decimal(row: &SqliteRow, index: usize, storage: Storage, scale: i32) -> Result<Decimal> {
+    let shown = match storage {
+        Storage::Integer => integer(row, index)?.to_string(),
+        Storage::Float => format!("{:.14e}", double(row, index)?),
+        Storage::Blob => "a blob".to_string(),
+        Storage::Text | Storage::Null => text(row, index)?.trim().to_string(),
+    };
+    let number = shown.parse::<Decimal>().ok().and_then(|number| number.rescale(scale));
+    number.ok_or_else(|| {
+        let name = row.columns().get(index).map_or("", |column| column.name());
+        Error::data(format!(
+            "Column {name} holds {shown}, which is no number with the {scale} decimals of its declared type; declare the \
+             column with more decimals, or copy it by a query that casts or rounds it"
+        ))
+    })
+}
+
+/// What a column holds as bytes: a blob as it is, everything else as its text.
+fn bytes(row: &SqliteRow, index: usize, storage: Storage) -> Result<Bytes> {
+    Ok(match storage {
+        Storage::Blob => {
+            let value = row.try_get_raw(index).map_err(|error| unreadable(index, &error))?;
+            let blob = <&[u8] as Decode<Sqlite>>::decode(value).map_err(|error| unreadable(index, &error))?;
+            Bytes::copy_from_slice(blob)
+        }
+        Storage::Integer => integer(row, index)?.to_string().into(),
+        Storage::Float => turnbuckle_api::data::java_f64(double(row, index)?).into(),
+        Storage::Text | Storage::Null => Bytes::copy_from_slice(text(row, index)?.as_bytes()),
     })
 }
 
@@ -314,7 +353,7 @@ fn moment(row: &SqliteRow, index: usize, zone: &Zone) -> Result<Moment> {
                 || Err(unparsable(text)),
                 |(wall, millis)| {
                     Ok(Moment::from_seconds(
-                        zone.to_instant(hybrid_seconds(wall)),
+                        zone.to_instant(zone.wall_seconds(wall)),
                         millis * 1_000_000,
                     ))
                 },

@@ -1,9 +1,12 @@
 //! Which tables a connector copies: filters, the monitor that looks for changes, the split over tasks.
 
+use super::config::SourceConfig;
 use super::reader::ReaderSettings;
 use crate::connection::Connection;
 use crate::dialect::metadata::TableFilter;
 use crate::dialect::{Dialect, TableId};
+use crate::keys::whole_match;
+use regex::Regex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +14,44 @@ use tokio::sync::watch;
 use turnbuckle_api::source::ConnectorContext;
 use turnbuckle_api::{Error, ErrorKind, Result};
 
-/// `table.whitelist` / `table.blacklist`: at most one is not empty.
+/// Which of the listed tables are copied.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selection {
-    pub(super) include: Vec<String>,
-    pub(super) exclude: Vec<String>,
+    /// `table.whitelist` / `table.blacklist`: at most one is not empty.
+    include: Vec<String>,
+    exclude: Vec<String>,
+    /// `table.include.list` with `table.exclude.list`, when the former is set.
+    patterns: Option<(Vec<Regex>, Vec<Regex>)>,
 }
 
 impl Selection {
-    /// An entry names a table by its full name, quoted or not, or by its bare name.
+    /// # Errors
+    /// `ConfigException` for a malformed expression.
+    pub(super) fn new(config: &SourceConfig) -> Result<Selection> {
+        let compile = |key: &str, items: &[String]| -> Result<Vec<Regex>> {
+            items.iter().map(|item| whole_match(key, item)).collect()
+        };
+        let patterns = match config.table_include_list.as_slice() {
+            [] => None,
+            included => Some((
+                compile("table.include.list", included)?,
+                compile("table.exclude.list", &config.table_exclude_list)?,
+            )),
+        };
+        Ok(Selection {
+            include: config.table_whitelist.clone(),
+            exclude: config.table_blacklist.clone(),
+            patterns,
+        })
+    }
+
+    /// An entry names a table by its full name, quoted or not, or by its bare name; an expression matches its full name.
     pub(super) fn selects(&self, table: &TableId, dialect: &Dialect) -> bool {
         let full = table.to_string();
+        if let Some((included, excluded)) = &self.patterns {
+            let matches = |patterns: &[Regex]| patterns.iter().any(|pattern| pattern.is_match(&full));
+            return matches(included) && !matches(excluded);
+        }
         let quoted = table.quoted_always(dialect);
         let named = |entry: &String| *entry == full || *entry == quoted || *entry == table.table;
         if !self.include.is_empty() {
@@ -148,6 +178,7 @@ impl Monitor {
 mod tests {
     use super::*;
     use crate::url::Driver;
+    use turnbuckle_api::{Config, Props};
 
     fn ids(names: &[&str]) -> Vec<TableId> {
         let dialect = Dialect::new(Driver::Postgres);
@@ -167,14 +198,31 @@ mod tests {
         ] {
             let include = Selection {
                 include: vec![entry.into()],
-                exclude: vec![],
+                ..Selection::default()
             };
             let exclude = Selection {
-                include: vec![],
                 exclude: vec![entry.into()],
+                ..Selection::default()
             };
             assert_eq!(include.selects(table, &dialect), selected, "{entry}");
             assert_eq!(exclude.selects(table, &dialect), !selected, "{entry}");
+        }
+    }
+
+    #[test]
+    fn expressions_match_full_names() {
+        let dialect = Dialect::new(Driver::Postgres);
+        let props = Props::new()
+            .with("table.include.list", "public\\.o.*,s1\\..*")
+            .with("table.exclude.list", ".*_old");
+        let selection = Selection::new(&SourceConfig::from_props(&props).unwrap()).unwrap();
+        for (table, selected) in [
+            ("public.orders", true),
+            ("public.orders_old", false),
+            ("public.users", false),
+            ("s1.x", true),
+        ] {
+            assert_eq!(selection.selects(&ids(&[table])[0], &dialect), selected, "{table}");
         }
     }
 

@@ -4,6 +4,7 @@ use super::AbortOnDrop;
 use super::config::{SourceConfig, TaskConfig};
 use super::connector::reader_settings;
 use super::emit::{Batch, Labels, Output, QUEUED_BATCHES};
+use super::mapping::ColumnMapping;
 use super::offset::{Position, bare_partition, query_partition, table_partition};
 use super::query::{Criteria, Origin, QueryBuilder};
 use super::reader::{Querier, ReadContext, Reader, database_time, tracking};
@@ -11,6 +12,7 @@ use super::time::{Moment, Zone};
 use crate::connection::Connection;
 use crate::dialect::TableId;
 use crate::dialect::metadata::ColumnInfo;
+use crate::keys::CalendarSystem;
 use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,7 +41,7 @@ impl SourceTask for JdbcSourceTask {
     async fn start(&mut self, context: Arc<dyn SourceTaskContext>, props: &Props) -> Result<()> {
         let config = SourceConfig::from_props(props)?;
         let task = TaskConfig::from_props(props)?;
-        match (task.tables.is_empty(), config.query.is_empty()) {
+        match (task.tables.is_empty(), config.statement().is_empty()) {
             // The worker restarts the task when the connector has listed the tables.
             (true, true) if !task.tables_fetched => return Ok(()),
             (true, true) => {
@@ -60,8 +62,9 @@ impl SourceTask for JdbcSourceTask {
             let modes = "write bulk, incrementing, timestamp or timestamp+incrementing";
             return Err(Error::invalid_config("mode", "", modes));
         }
-        let zone = Zone::named(&config.db_timezone)?;
-        let settings = reader_settings(&config, config.connect_options(props)?)?;
+        let proleptic = config.calendar == CalendarSystem::ProlepticGregorian;
+        let zone = Zone::named(&config.db_timezone)?.with_calendar(proleptic);
+        let settings = reader_settings(&config, config.connect_options(props)?);
         let mut connection = settings.connect().await?;
         let mut preparation = Preparation {
             config: &config,
@@ -69,7 +72,7 @@ impl SourceTask for JdbcSourceTask {
             connection: &mut connection,
             offsets: context.offset_reader(),
         };
-        let queriers = match config.query.as_str() {
+        let queriers = match config.statement() {
             "" => preparation.tables(&task.tables).await?,
             query => VecDeque::from([preparation.query(query).await?]),
         };
@@ -106,6 +109,13 @@ impl SourceTask for JdbcSourceTask {
     }
 }
 
+/// The configured columns that tell new rows of one table or query.
+struct Tracked {
+    timestamps: Vec<String>,
+    /// Empty to take the auto-increment column.
+    incrementing: String,
+}
+
 /// What is needed to get from a configuration to queriers.
 struct Preparation<'a> {
     config: &'a SourceConfig,
@@ -121,6 +131,7 @@ impl Preparation<'_> {
             tables.push(self.connection.dialect.parse_table(name)?);
         }
         let bulk = self.config.mode == "bulk";
+        let mappings = self.config.column_mappings()?;
         let positions = if bulk {
             vec![None; tables.len()]
         } else {
@@ -128,19 +139,19 @@ impl Preparation<'_> {
         };
         let mut queriers = VecDeque::with_capacity(tables.len());
         for (index, (table, stored)) in tables.into_iter().zip(positions).enumerate() {
-            let mut incrementing = self.config.incrementing_column.clone();
+            let mut tracked = self.tracked(&table, &mappings)?;
             if !bulk {
                 let columns = self.connection.columns(&table).await?;
                 // As in the reference, only the first table must have the columns.
                 if index == 0 {
-                    self.check_existence(&columns)?;
+                    self.check_existence(&tracked, &columns)?;
                 }
                 if self.config.validate_non_null {
-                    self.check_nullability(&table, &columns)?;
+                    self.check_nullability(&table, &tracked, &columns)?;
                 }
-                if incrementing.is_empty() {
+                if tracked.incrementing.is_empty() {
                     let detected = columns.iter().find(|column| column.auto_increment);
-                    incrementing = detected.map(|column| column.name.clone()).unwrap_or_default();
+                    tracked.incrementing = detected.map(|column| column.name.clone()).unwrap_or_default();
                 }
             }
             let partition = match bulk {
@@ -150,7 +161,7 @@ impl Preparation<'_> {
             let topic = format!("{}{}", self.config.topic_prefix.trim(), table.table);
             let name = Some(table.table.clone());
             let position = self.position(stored).await?;
-            queriers.push_back(self.querier(Origin::Table(table), name, &topic, partition, incrementing, position));
+            queriers.push_back(self.querier(Origin::Table(table), name, &topic, partition, tracked, position));
         }
         Ok(queriers)
     }
@@ -168,9 +179,29 @@ impl Preparation<'_> {
         };
         let position = self.position(stored).await?;
         let origin = Origin::Query(query.to_string());
-        let incrementing = self.config.incrementing_column.clone();
         let topic = self.config.topic_prefix.trim().to_string();
-        Ok(self.querier(origin, None, &topic, partition, incrementing, position))
+        Ok(self.querier(origin, None, &topic, partition, self.named(), position))
+    }
+
+    /// Columns of the keys that name the same for all tables.
+    fn named(&self) -> Tracked {
+        Tracked {
+            timestamps: self.config.timestamp_columns.clone(),
+            incrementing: self.config.incrementing_column.clone(),
+        }
+    }
+
+    /// The columns that tell new rows of a table.
+    fn tracked(&self, table: &TableId, (timestamps, incrementing): &(ColumnMapping, ColumnMapping)) -> Result<Tracked> {
+        let mut tracked = self.named();
+        let name = table.to_string();
+        if self.config.uses_timestamps() && !timestamps.is_empty() {
+            tracked.timestamps = timestamps.columns(&name)?.to_vec();
+        }
+        if self.config.uses_incrementing() && !incrementing.is_empty() {
+            tracked.incrementing = incrementing.columns(&name)?.concat();
+        }
+        Ok(tracked)
     }
 
     /// Stored positions of tables, under today's partition or that of old releases.
@@ -214,16 +245,16 @@ impl Preparation<'_> {
         name: Option<String>,
         topic: &str,
         partition: OffsetMap,
-        incrementing: String,
+        tracked: Tracked,
         position: Position,
     ) -> Querier {
         let config = self.config;
         let timestamps = if config.uses_timestamps() {
-            config.timestamp_columns.clone()
+            tracked.timestamps
         } else {
             Vec::new()
         };
-        let incrementing = Some(incrementing).filter(|name| config.uses_incrementing() && !name.is_empty());
+        let incrementing = Some(tracked.incrementing).filter(|name| config.uses_incrementing() && !name.is_empty());
         let tracking = tracking(config.mode == "bulk", !timestamps.is_empty(), incrementing.is_some());
         Querier {
             labels: Labels {
@@ -258,37 +289,36 @@ impl Preparation<'_> {
         }
     }
 
-    fn check_existence(&self, columns: &[ColumnInfo]) -> Result<()> {
+    fn check_existence(&self, tracked: &Tracked, columns: &[ColumnInfo]) -> Result<()> {
         let exists = |name: &String| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
         let config = self.config;
-        if config.uses_incrementing() && !config.incrementing_column.is_empty() && !exists(&config.incrementing_column)
-        {
+        let incrementing = &tracked.incrementing;
+        if config.uses_incrementing() && !incrementing.is_empty() && !exists(incrementing) {
             return Err(Error::config(format!(
-                "Incrementing column: {} does not exist.",
-                config.incrementing_column
+                "Incrementing column: {incrementing} does not exist."
             )));
         }
-        if config.uses_timestamps() && !config.timestamp_columns.iter().all(exists) {
-            let names = config.timestamp_columns.join(", ");
+        if config.uses_timestamps() && !tracked.timestamps.iter().all(exists) {
+            let names = tracked.timestamps.join(", ");
             return Err(Error::config(format!("Timestamp columns: {names} do not exist.")));
         }
         Ok(())
     }
 
-    fn check_nullability(&self, table: &TableId, columns: &[ColumnInfo]) -> Result<()> {
+    fn check_nullability(&self, table: &TableId, tracked: &Tracked, columns: &[ColumnInfo]) -> Result<()> {
         let config = self.config;
         let nullable = |name: &String| {
             let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
             column.is_some_and(|column| column.nullable)
         };
         let quoted = table.quoted(&self.connection.dialect);
-        if config.uses_incrementing() && nullable(&config.incrementing_column) {
+        if config.uses_incrementing() && nullable(&tracked.incrementing) {
             return Err(Error::connect(format!(
                 "Cannot make incremental queries using incrementing column {} on {quoted} because this column is nullable.",
-                config.incrementing_column
+                tracked.incrementing
             )));
         }
-        let timestamps = &config.timestamp_columns;
+        let timestamps = &tracked.timestamps;
         if config.uses_timestamps() && !timestamps.is_empty() && timestamps.iter().all(nullable) {
             return Err(Error::connect(format!(
                 "Cannot make incremental queries using timestamp columns {} on {quoted} because all of these columns are nullable.",

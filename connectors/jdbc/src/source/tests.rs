@@ -262,8 +262,42 @@ async fn tables_are_split_and_watched() {
 }
 
 #[tokio::test]
+async fn decimals_and_blobs_are_read() {
+    let database = Database::with(
+        "CREATE TABLE t (d DECIMAL(9,2), n NUMERIC(9,2), w NUMERIC, b BLOB, v VARBINARY(5)); \
+         INSERT INTO t VALUES (0.1 + 0.2, 7.25, 1.5, x'00ff', NULL), (8, -1.5, 2, 'txt', x'01'), (NULL, NULL, NULL, NULL, NULL);",
+    )
+    .await;
+    let props = database.props(&[("mode", "bulk"), ("table.include.list", "t")]);
+    let mut task = start(&props, &TestContext::new(props.clone())).await.unwrap();
+    let records = records(&mut task, 3).await.unwrap();
+    let decimal = |unscaled| Value::Decimal(turnbuckle_api::Decimal::new(unscaled, 2));
+    let expected = [
+        [
+            decimal(30),
+            decimal(725),
+            Value::Float64(1.5),
+            Value::Bytes(vec![0, 255].into()),
+            Value::Null,
+        ],
+        [
+            decimal(800),
+            decimal(-150),
+            Value::Float64(2.0),
+            Value::Bytes("txt".into()),
+            Value::Bytes(vec![1].into()),
+        ],
+        [Value::Null, Value::Null, Value::Null, Value::Null, Value::Null],
+    ];
+    for (record, expected) in records.iter().zip(expected) {
+        let found = ["d", "n", "w", "b", "v"].map(|name| field(record, name));
+        assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test]
 async fn mistakes_are_told() {
-    let database = Database::with("CREATE TABLE t (id INTEGER, n TEXT NOT NULL); INSERT INTO t VALUES (1, 'x'); CREATE TABLE b (x BLOB); INSERT INTO b VALUES (NULL);").await;
+    let database = Database::with("CREATE TABLE t (id INTEGER, n TEXT NOT NULL); INSERT INTO t VALUES (1, 'x'); CREATE TABLE b (x DECIMAL(5,2)); INSERT INTO b VALUES (1.005);").await;
     for (pairs, text) in [
         (
             &[
@@ -300,7 +334,17 @@ async fn mistakes_are_told() {
         ),
         (
             &[("mode", "bulk"), ("table.whitelist", "b")],
-            "org.apache.kafka.connect.errors.DataException: java.sql.SQLFeatureNotSupportedException: not implemented by SQLite JDBC driver",
+            "org.apache.kafka.connect.errors.DataException: Column x holds 1.005, which is no number with the 2 decimals of its \
+             declared type; declare the column with more decimals, or copy it by a query that casts or rounds it",
+        ),
+        (
+            &[
+                ("mode", "incrementing"),
+                ("table.include.list", "t"),
+                ("incrementing.column.mapping", "x.*:id"),
+            ],
+            "org.apache.kafka.connect.errors.ConnectException: Error while validating incrementing column mappings: Included table \
+             't' does not match any of the provided regexes",
         ),
         (
             &[

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
+use turnbuckle_api::data::calendar::{civil_from_days, java_day_of_digits};
 use turnbuckle_api::{Error, ErrorKind, Result, Value};
 
 pub(crate) const MILLIS_PER_DAY: i64 = 86_400_000;
@@ -10,8 +11,6 @@ pub(crate) const MILLIS_PER_DAY: i64 = 86_400_000;
 const YEAR_1900: i64 = -2_208_988_800;
 /// Seconds that the zone library knows end here; what is later uses the standard offset.
 const YEAR_9999: i64 = 253_402_207_200;
-/// 1582-10-15, first day of the Gregorian calendar.
-const GREGORIAN_START: i64 = -141_427;
 
 /// `db.timezone`.
 #[derive(Clone, Debug)]
@@ -21,6 +20,8 @@ pub(crate) struct Zone {
     standard: i64,
     /// The offset never changes.
     fixed: bool,
+    /// `date.calendar.system=PROLEPTIC_GREGORIAN`: old dates are Gregorian, too.
+    proleptic: bool,
 }
 
 impl Zone {
@@ -50,7 +51,12 @@ impl Zone {
             .find(|(saving, _)| !saving)
             .map_or(offsets[0].1, |(_, offset)| *offset);
         let fixed = name.starts_with("Etc/GMT");
-        Ok(Zone { zone, standard, fixed })
+        Ok(Zone {
+            zone,
+            standard,
+            fixed,
+            proleptic: false,
+        })
     }
 
     pub(crate) fn utc() -> Zone {
@@ -58,7 +64,24 @@ impl Zone {
             zone: TimeZone::UTC,
             standard: 0,
             fixed: true,
+            proleptic: false,
         }
+    }
+
+    /// The same zone with the calendar of `date.calendar.system`.
+    pub(crate) fn with_calendar(mut self, proleptic: bool) -> Zone {
+        self.proleptic = proleptic;
+        self
+    }
+
+    /// The day that the calendar means by the digits of proleptic day `days`.
+    pub(crate) fn day(&self, days: i64) -> i64 {
+        if self.proleptic { days } else { java_day_of_digits(days) }
+    }
+
+    /// Seconds of a wall-clock reading as if it were UTC, in the calendar.
+    pub(crate) fn wall_seconds(&self, wall: i64) -> i64 {
+        self.day(wall.div_euclid(86_400)) * 86_400 + wall.rem_euclid(86_400)
     }
 
     /// The instant (seconds since the epoch) of a wall-clock reading given as if it were UTC. Readings that a change of
@@ -117,6 +140,9 @@ impl Moment {
 pub(crate) enum Granularity {
     #[default]
     Logical,
+    MicrosLong,
+    MicrosString,
+    MicrosIso,
     NanosLong,
     NanosString,
     NanosIso,
@@ -125,6 +151,9 @@ pub(crate) enum Granularity {
 impl Granularity {
     pub(crate) fn from_config(value: &str) -> Granularity {
         match value.to_ascii_lowercase().as_str() {
+            "micros_long" => Granularity::MicrosLong,
+            "micros_string" => Granularity::MicrosString,
+            "micros_iso_datetime_string" => Granularity::MicrosIso,
             "nanos_long" => Granularity::NanosLong,
             "nanos_string" => Granularity::NanosString,
             "nanos_iso_datetime_string" => Granularity::NanosIso,
@@ -136,9 +165,12 @@ impl Granularity {
     pub(crate) fn value(self, moment: Moment, zone: &Zone) -> Value {
         match self {
             Granularity::Logical => Value::Date(moment.millis),
+            Granularity::MicrosLong => Value::Int64(epoch_micros(moment)),
+            Granularity::MicrosString => Value::text(epoch_micros(moment).to_string()),
+            Granularity::MicrosIso => Value::text(iso(moment, zone, 6)),
             Granularity::NanosLong => Value::Int64(epoch_nanos(moment)),
             Granularity::NanosString => Value::text(epoch_nanos(moment).to_string()),
-            Granularity::NanosIso => Value::text(iso(moment, zone)),
+            Granularity::NanosIso => Value::text(iso(moment, zone, 9)),
         }
     }
 }
@@ -151,18 +183,29 @@ fn epoch_nanos(moment: Moment) -> i64 {
         .wrapping_add(i64::from(moment.nanos))
 }
 
-fn iso(moment: Moment, zone: &Zone) -> String {
+/// As [`epoch_nanos`], in microseconds.
+fn epoch_micros(moment: Moment) -> i64 {
+    let seconds = moment.millis / 1000;
+    seconds
+        .saturating_mul(1_000_000)
+        .wrapping_add(i64::from(moment.nanos / 1000))
+}
+
+/// `yyyy-MM-dd'T'HH:mm:ss` on the zone's wall clock with this many decimals (at most 9).
+fn iso(moment: Moment, zone: &Zone, decimals: usize) -> String {
     let instant = moment.seconds();
     let wall = instant + zone.offset_at(instant);
     let (year, month, day) = civil_from_days(wall.div_euclid(86_400));
     let second = wall.rem_euclid(86_400);
-    format!(
+    let mut text = format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:09}",
         second / 3600,
         second / 60 % 60,
         second % 60,
         moment.nanos
-    )
+    );
+    text.truncate(text.len() - 9 + decimals);
+    text
 }
 
 /// Text of a bound timestamp: `yyyy-MM-dd HH:mm:ss[.fffffffff]` on the zone's wall clock, without trailing zeros.
@@ -184,87 +227,9 @@ pub(crate) fn wall_text(moment: Moment, zone: &Zone) -> String {
     text
 }
 
-/// Days since the epoch of a date of the proleptic Gregorian calendar.
-pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let year_of_era = shifted.rem_euclid(400);
-    let month_from_march = (i64::from(month) + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// Year, month and day of the proleptic Gregorian calendar.
-pub(crate) fn civil_from_days(days: i64) -> (i64, u32, u32) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u32;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    } as u32;
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
-}
-
-/// The day that Java's calendar gives to a date whose digits are those of proleptic day `days`: before 15 October 1582 the
-/// digits are read as a Julian date.
-pub(crate) fn hybrid_days(days: i64) -> i64 {
-    if days >= GREGORIAN_START {
-        return days;
-    }
-    let (year, month, day) = civil_from_days(days);
-    let before_march = i64::from(month <= 2);
-    let years = year + 4800 - before_march;
-    let months = i64::from(month) + 12 * before_march - 3;
-    let julian_day = i64::from(day) + (153 * months + 2) / 5 + 365 * years + years.div_euclid(4) - 32_083;
-    julian_day - 2_440_588
-}
-
-/// Seconds of a wall-clock reading, in Java's calendar, as if it were UTC.
-pub(crate) fn hybrid_seconds(wall: i64) -> i64 {
-    let days = wall.div_euclid(86_400);
-    if days >= GREGORIAN_START {
-        return wall;
-    }
-    hybrid_days(days) * 86_400 + wall.rem_euclid(86_400)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn civil_dates_round_trip() {
-        for (year, month, day, days) in [
-            (1970, 1, 1, 0),
-            (2024, 2, 29, 19_782),
-            (1900, 1, 1, -25_567),
-            (1969, 12, 31, -1),
-            (1, 1, 1, -719_162),
-        ] {
-            assert_eq!(days_from_civil(year, month, day), days);
-            assert_eq!(civil_from_days(days), (year, month, day));
-        }
-    }
-
-    // golden src-pg-time-ancient
-    #[test]
-    fn old_dates_are_julian() {
-        for (year, month, day, days) in [
-            (1582, 10, 15, -141_427),
-            (1582, 10, 4, -141_428),
-            (1, 1, 1, -719_164),
-            (1700, 3, 1, -98_556),
-        ] {
-            assert_eq!(hybrid_days(days_from_civil(year, month, day)), days);
-        }
-    }
 
     // golden src-pg-zone-*, src-pg-time-dst
     #[test]
@@ -334,6 +299,32 @@ mod tests {
             );
             assert_eq!(Granularity::NanosIso.value(moment, &zone), Value::text(iso));
         }
+    }
+
+    #[test]
+    fn microseconds_have_their_own_forms() {
+        let moment = Moment {
+            millis: 1_718_446_830_123,
+            nanos: 123_456_789,
+        };
+        let zone = Zone::utc();
+        let value = |granularity: &str| Granularity::from_config(granularity).value(moment, &zone);
+        assert_eq!(value("micros_long"), Value::Int64(1_718_446_830_123_456));
+        assert_eq!(value("MICROS_STRING"), Value::text("1718446830123456"));
+        assert_eq!(
+            value("micros_iso_datetime_string"),
+            Value::text("2024-06-15T10:20:30.123456")
+        );
+    }
+
+    #[test]
+    fn the_calendar_of_old_days_can_be_chosen() {
+        let (legacy, proleptic) = (Zone::utc(), Zone::utc().with_calendar(true));
+        let (old, day) = (-719_162, 86_400);
+        assert_eq!((legacy.day(old), proleptic.day(old)), (-719_164, old));
+        assert_eq!(legacy.wall_seconds(old * day + 5), -719_164 * day + 5);
+        assert_eq!(proleptic.wall_seconds(old * day + 5), old * day + 5);
+        assert_eq!(legacy.day(19_782), proleptic.day(19_782));
     }
 
     #[test]

@@ -318,6 +318,16 @@ fn encode(out: &mut Vec<u8>, zones: &Zones, target: Target, value: &Value) -> Re
         }
         (Target::Time, Value::Date(millis)) => sized(out, &(zones.time_of_day(*millis) * 1000).to_be_bytes()),
         (Target::Timestamp, Value::Date(millis)) => sized(out, &micros(zones.wall_millis(*millis))?.to_be_bytes()),
+        // Of timestamp.fields.list.
+        (Target::Timestamp, Value::Int64(number)) => {
+            let wall = micros(zones.wall_millis(number.div_euclid(1000)))?;
+            sized(out, &(wall + number.rem_euclid(1000)).to_be_bytes());
+        }
+        (Target::TimestampTz, Value::Int64(number)) => {
+            let millis = number.div_euclid(1000);
+            let instant = micros(zones.wall_millis(millis) - zones.offset_seconds(millis) * 1000)?;
+            sized(out, &(instant + number.rem_euclid(1000)).to_be_bytes());
+        }
         (Target::TimestampTz, Value::Date(millis)) => {
             // The offset is taken off again: only the calendar of old days makes a difference to the instant itself.
             let instant = zones.wall_millis(*millis) - zones.offset_seconds(*millis) * 1000;

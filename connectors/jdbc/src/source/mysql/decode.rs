@@ -3,9 +3,10 @@
 use super::types::Described;
 use crate::connection::ZeroDates;
 use crate::source::plan::Target;
-use crate::source::time::{Granularity, MILLIS_PER_DAY, Moment, Zone, days_from_civil, hybrid_days, hybrid_seconds};
+use crate::source::time::{Granularity, MILLIS_PER_DAY, Moment, Zone};
 use crate::url::Driver;
 use bytes::BytesMut;
+use turnbuckle_api::data::calendar::days_from_civil;
 use turnbuckle_api::{Error, ErrorKind, Text, Value};
 
 /// What all columns of a session share.
@@ -167,7 +168,7 @@ impl Decoder {
                 Value::Decimal(decimal.rescale(scale).ok_or(Misfit::Malformed)?)
             }
             Decoder::Date => match civil(raw, session)? {
-                Some((days, _, _)) => Value::Date(hybrid_days(days) * MILLIS_PER_DAY),
+                Some((days, _, _)) => Value::Date(session.zone.day(days) * MILLIS_PER_DAY),
                 None => Value::Null,
             },
             Decoder::Year => {
@@ -255,7 +256,7 @@ fn civil(raw: &[u8], session: &Session) -> Result<Option<(i64, i64, u32)>, Misfi
 }
 
 fn instant((days, second, micros): (i64, i64, u32), session: &Session) -> Moment {
-    let wall = hybrid_seconds(days * 86_400 + second);
+    let wall = session.zone.wall_seconds(days * 86_400 + second);
     Moment::from_seconds(session.zone.to_instant(wall), micros * 1000)
 }
 

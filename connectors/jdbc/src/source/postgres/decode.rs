@@ -2,7 +2,7 @@
 
 use super::numeric::{Parsed, parse};
 use crate::source::plan::{JdbcColumn, Target};
-use crate::source::time::{Granularity, MILLIS_PER_DAY, Moment, Zone, hybrid_days, hybrid_seconds};
+use crate::source::time::{Granularity, MILLIS_PER_DAY, Moment, Zone};
 use bytes::Bytes;
 use turnbuckle_api::{Error, ErrorKind, Result, Text, Value};
 
@@ -139,7 +139,8 @@ impl Decoder {
             // The first byte is the version of the form.
             Decoder::JsonB => Value::String(text(row.slice((from + 1).min(to)..to))?),
             Decoder::Uuid => Value::text(uuid(fixed(raw)?)),
-            Decoder::Money => money(i64::from_be_bytes(fixed(raw)?))?,
+            // Hundredths: the usual decimals of lc_monetary.
+            Decoder::Money => Value::Float64(i64::from_be_bytes(fixed(raw)?) as f64 / 100.0),
             Decoder::Bit => Value::Boolean(bit_text(raw)? == "1"),
             Decoder::BitNumber => {
                 let text = bit_text(raw)?;
@@ -167,7 +168,7 @@ impl Decoder {
             Decoder::Date => Value::Date(match i32::from_be_bytes(fixed(raw)?) {
                 i32::MAX => INFINITY,
                 i32::MIN => MINUS_INFINITY,
-                days => hybrid_days(i64::from(days) + EPOCH_DAYS) * MILLIS_PER_DAY,
+                days => zone.day(i64::from(days) + EPOCH_DAYS) * MILLIS_PER_DAY,
             }),
             Decoder::Time => {
                 let micros = i64::from_be_bytes(fixed(raw)?);
@@ -206,7 +207,7 @@ impl Decoder {
             }
             _ => {}
         }
-        let seconds = hybrid_seconds(micros.div_euclid(1_000_000) + EPOCH_SECONDS);
+        let seconds = zone.wall_seconds(micros.div_euclid(1_000_000) + EPOCH_SECONDS);
         let nanos = micros.rem_euclid(1_000_000) as u32 * 1000;
         let instant = match self {
             Decoder::Timestamp(_) => zone.to_instant(seconds),
@@ -254,24 +255,6 @@ fn narrow<T: TryFrom<i64>>(raw: &[u8], kind: &str) -> Result<T> {
             .ok_or_else(|| bad_value(kind, &number.decimal().to_plain_string())),
         other => Err(bad_value(kind, special(other))),
     }
-}
-
-/// pgjdbc reads the printed amount, and stumbles over the comma of thousands.
-fn money(cents: i64) -> Result<Value> {
-    let whole = cents.unsigned_abs() / 100;
-    if whole < 1000 {
-        return Ok(Value::Float64(cents as f64 / 100.0));
-    }
-    let digits = whole.to_string();
-    let mut shown = String::from(if cents < 0 { "-" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown.push_str(&format!(".{:02}", cents.unsigned_abs() % 100));
-    Err(bad_value("double", &shown))
 }
 
 fn bit_text(raw: &[u8]) -> Result<String> {
@@ -330,6 +313,11 @@ mod tests {
             (Decoder::JsonB, b"\x01null".to_vec(), Value::text("null")),
             (Decoder::Money, 1234i64.to_be_bytes().to_vec(), Value::Float64(12.34)),
             (Decoder::Money, (-525i64).to_be_bytes().to_vec(), Value::Float64(-5.25)),
+            (
+                Decoder::Money,
+                123_450i64.to_be_bytes().to_vec(),
+                Value::Float64(1234.5),
+            ),
             (Decoder::BitNumber, bits(3, &[0b1010_0000]), Value::Int8(101)),
             (
                 Decoder::BitText,
@@ -383,7 +371,6 @@ mod tests {
     fn what_does_not_fit_fails_in_the_drivers_words() {
         let nan = [0, 0, 0, 0, 0xC0, 0, 0, 0];
         for (decoder, raw, text) in [
-            (Decoder::Money, 123_450i64.to_be_bytes().to_vec(), "double : 1,234.50"),
             (Decoder::NumericByte, encode("1000"), "byte : 1000"),
             (
                 Decoder::BitNumber,
