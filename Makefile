@@ -5,15 +5,17 @@ SUITE  ?=
 ONLY   ?=
 PROFILE ?= distributed
 ARGS   ?=
+CASES  ?=
+JOBS   ?= 16
 
 SERVICES := tests/services/services
 TARGET   := $(or $(CARGO_TARGET_DIR),target)/debug
 WORKER   := $(abspath $(TARGET)/turnbuckle)
 
-.PHONY: help build demo test lint bench golden conformance services services-stop
+.PHONY: help build demo test lint bench golden replay conformance services services-stop
 
 help:
-	@echo 'make demo | test | lint | bench | golden | conformance | services | services-stop'
+	@echo 'make demo | test | lint | bench | golden | replay | conformance | services | services-stop'
 
 # Always the whole workspace: cargo chooses other features of the dependencies for a single package and would build
 # them a second time.
@@ -39,6 +41,12 @@ bench:
 # Recorded answers of the Java classes: GOLDEN=folder.
 golden: build
 	$(TARGET)/golden $(GOLDEN)
+
+# Recorded runs of the JDBC connectors on real databases: CASES=folder of other cases, ONLY='name pattern,…',
+# MODE=standalone, JOBS=cases at once; ARGS go to the replayer.
+replay: build
+	$(SERVICES) with kafka postgres mariadb -- tests/jdbc/replay --worker $(WORKER) --golden $(GOLDEN)/jdbc --jobs $(JOBS) \
+	  $(if $(CASES),--cases $(CASES)) $(if $(MODE),--mode $(MODE)) $(if $(ONLY),--only '$(ONLY)') $(ARGS)
 
 # Recorded answers of the JVM worker's REST API: SUITE=folder ONLY=regular-expression PROFILE='distributed standalone'.
 conformance: build
