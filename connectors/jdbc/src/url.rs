@@ -77,7 +77,9 @@ impl JdbcUrl {
             "sqlite" => sqlite(url, address),
             _ => Err(refuse(
                 url,
-                &format!("No suitable driver: databases are reached by {SUPPORTED} URLs"),
+                &format!(
+                    "No suitable driver for jdbc:{protocol}: – PostgreSQL, MySQL, MariaDB and SQLite are supported, by {SUPPORTED} URLs"
+                ),
             )),
         }
     }
@@ -98,7 +100,9 @@ fn refuse(url: &str, reason: &str) -> Error {
     Error::new(kind, format!("{reason} (connection.url = {})", masked(url)))
 }
 
-/// The URL with the values of its parameters and any `user:password@` part replaced, fit for logs and errors.
+/// The URL with secret parameters and any credentials before the host replaced, fit for logs and errors; also URLs of other
+/// databases, whose parameters stand behind semicolons (`…;password=x`) and whose credentials need no slashes
+/// (`jdbc:oracle:thin:user/password@…`).
 pub fn masked(url: &str) -> String {
     let (address, query) = match url.split_once('?') {
         Some((address, query)) => (address, Some(query)),
@@ -106,27 +110,34 @@ pub fn masked(url: &str) -> String {
     };
     let address = match (address.find("//"), address.rfind('@')) {
         (Some(start), Some(at)) if at > start => format!("{}***@{}", &address[..start + 2], &address[at + 1..]),
-        _ => address.to_string(),
+        (_, Some(at)) => {
+            let scheme = address[..at]
+                .match_indices(':')
+                .nth(2)
+                .map_or(0, |(colon, _)| colon + 1);
+            format!("{}***@{}", &address[..scheme], &address[at + 1..])
+        }
+        (_, None) => address.to_string(),
     };
-    let Some(query) = query else { return address };
-    let parameters: Vec<String> = query
-        .split('&')
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let lower = name.to_ascii_lowercase();
-            if ["password", "secret", "token", "key"]
-                .iter()
-                .any(|word| lower.contains(word))
-            {
-                format!("{name}=***")
-            } else if value.is_empty() {
-                name.to_string()
-            } else {
-                pair.to_string()
-            }
-        })
-        .collect();
-    format!("{address}?{}", parameters.join("&"))
+    let address = masked_parameters(&address, ';');
+    match query {
+        Some(query) => format!("{address}?{}", masked_parameters(query, '&')),
+        None => address,
+    }
+}
+
+fn masked_parameters(text: &str, separator: char) -> String {
+    let shown = text.split(separator).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let lower = name.to_ascii_lowercase();
+        let secret = ["password", "pwd", "secret", "token", "key"];
+        match (secret.iter().any(|word| lower.contains(word)), value) {
+            (true, value) if !value.is_empty() || separator == '&' => format!("{name}=***"),
+            (_, "") => name.to_string(),
+            _ => pair.to_string(),
+        }
+    });
+    shown.collect::<Vec<_>>().join(&separator.to_string())
 }
 
 fn parameters(url: &str, query: &str) -> Result<Vec<(String, String)>> {
@@ -347,7 +358,7 @@ mod tests {
     fn bad_urls_say_what_to_write() {
         for (url, part) in [
             ("http://x", "Not a valid JDBC URL: http://x"),
-            ("jdbc:oracle:thin:@h:1521:x", "jdbc:postgresql:"),
+            ("jdbc:oracle:thin:@h:1521:x", "No suitable driver for jdbc:oracle:"),
             ("jdbc:mysql:replication://a,b/c", "jdbc:mysql://host:port/database"),
             ("jdbc:postgresql://h:port/x", "port is no port number"),
             ("jdbc:postgresql://h/%zz", "%25"),
@@ -365,6 +376,20 @@ mod tests {
                 "jdbc:mysql://***@h/d?password=***&useSSL=true",
             ),
             ("jdbc:postgresql://h/d", "jdbc:postgresql://h/d"),
+            ("jdbc:postgresql://h/monkey", "jdbc:postgresql://h/monkey"),
+            (
+                "jdbc:sqlserver://h:1433;databaseName=d;user=sa;password=hush",
+                "jdbc:sqlserver://h:1433;databaseName=d;user=sa;password=***",
+            ),
+            (
+                "jdbc:oracle:thin:scott/tiger@//h:1521/x",
+                "jdbc:oracle:thin:***@//h:1521/x",
+            ),
+            ("jdbc:oracle:thin:scott/tiger@h:1521:x", "jdbc:oracle:thin:***@h:1521:x"),
+            (
+                "jdbc:db2://h:50000/d:user=u;password=hush;",
+                "jdbc:db2://h:50000/d:user=u;password=***;",
+            ),
             (
                 "jdbc:postgresql://h/d?user=u&sslpassword=p",
                 "jdbc:postgresql://h/d?user=u&sslpassword=***",

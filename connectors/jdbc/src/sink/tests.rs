@@ -145,6 +145,79 @@ async fn a_table_is_created_and_filled() {
 }
 
 #[tokio::test]
+async fn a_thousand_topics_get_a_table_each() {
+    let database = Database::new();
+    let mut task = database.task(&[("auto.create", "true")]).await;
+    let schema = orders();
+    let records: Vec<Record> = (0..2_000)
+        .map(|offset| Record {
+            topic: format!("many-{}", offset % 1_000).into(),
+            ..order(&schema, offset, offset as i32, "x")
+        })
+        .collect();
+    for part in records.chunks(500) {
+        task.put(part).await.unwrap();
+    }
+    task.stop().await.unwrap();
+    let mut connection = database.connect().await;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name LIKE 'many-%'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM \"many-999\"")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!((tables, rows), (1_000, 2));
+}
+
+#[tokio::test]
+async fn many_deletes_go_in_blocks() {
+    let database = Database::new();
+    database
+        .execute("CREATE TABLE t (a INTEGER, b TEXT, name TEXT, PRIMARY KEY (a, b))")
+        .await;
+    let mut task = database
+        .task(&[
+            ("insert.mode", "upsert"),
+            ("pk.mode", "record_key"),
+            ("delete.enabled", "true"),
+        ])
+        .await;
+    let keys = structure(&[
+        ("a", Schema::primitive(Type::Int32, false)),
+        ("b", Schema::primitive(Type::String, false)),
+    ]);
+    let values = structure(&[("name", Schema::primitive(Type::String, true))]);
+    let key = |id: i32| row(&keys, vec![id.into(), Value::text(format!("it's {id}"))]);
+    let writes = (0..1_203).map(|id| sink_record("t", id.into(), key(id), row(&values, vec![Value::text("x")])));
+    let deletes = (0..1_202).map(|id| sink_record("t", i64::from(id) + 5_000, key(id), SchemaAndValue::NULL));
+    let records: Vec<Record> = writes.chain(deletes).collect();
+    task.put(&records).await.unwrap();
+    task.stop().await.unwrap();
+    assert_eq!(database.rows(&["a", "b"]).await, ["1202 'it''s 1202'"]);
+}
+
+#[tokio::test]
+async fn nothing_to_set_changes_nothing() {
+    let database = Database::new();
+    database
+        .execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO t VALUES (1,'old')")
+        .await;
+    let mut task = database
+        .task(&[
+            ("insert.mode", "update"),
+            ("pk.mode", "record_value"),
+            ("pk.fields", "id"),
+            ("fields.whitelist", "id"),
+        ])
+        .await;
+    task.put(&[order(&orders(), 0, 1, "new")]).await.unwrap();
+    task.stop().await.unwrap();
+    assert_eq!(database.rows(&["id", "name"]).await, ["1 'old'"]);
+}
+
+#[tokio::test]
 async fn upserts_and_deletes_keep_their_order() {
     let database = Database::new();
     database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, qty INTEGER); INSERT INTO t VALUES (1,'old',1),(2,'old',2)").await;

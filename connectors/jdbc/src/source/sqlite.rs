@@ -300,13 +300,22 @@ fn value(row: &SqliteRow, index: usize, target: Target, zone: &Zone) -> Result<V
 /// A number with the column's declared scale. Doubles count with the 15 digits that SQLite itself shows of them, so that
 /// 0.1 + 0.2 is 0.30 and not refused.
 fn decimal(row: &SqliteRow, index: usize, storage: Storage, scale: i32) -> Result<Decimal> {
-    let shown = match storage {
-        Storage::Integer => integer(row, index)?.to_string(),
-        Storage::Float => format!("{:.14e}", double(row, index)?),
-        Storage::Blob => "a blob".to_string(),
-        Storage::Text | Storage::Null => text(row, index)?.trim().to_string(),
+    let (digits, shown) = match storage {
+        Storage::Integer => {
+            let digits = integer(row, index)?.to_string();
+            (digits.clone(), digits)
+        }
+        Storage::Float => {
+            let number = double(row, index)?;
+            (format!("{number:.14e}"), number.to_string())
+        }
+        Storage::Blob => (String::new(), "a blob".to_string()),
+        Storage::Text | Storage::Null => {
+            let digits = text(row, index)?.trim().to_string();
+            (digits.clone(), digits)
+        }
     };
-    let number = shown.parse::<Decimal>().ok().and_then(|number| number.rescale(scale));
+    let number = digits.parse::<Decimal>().ok().and_then(|number| number.rescale(scale));
     number.ok_or_else(|| {
         let name = row.columns().get(index).map_or("", |column| column.name());
         Error::data(format!(

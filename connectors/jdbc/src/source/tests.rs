@@ -390,15 +390,37 @@ async fn validation_opens_no_connection() {
         .with("connection.url", "jdbc:nosuch://x");
     let values = connector.validate(&props).await.unwrap();
     assert!(values.iter().all(|value| value.errors.is_empty()));
-    let error = connector
-        .validate(&props.clone().with("transaction.isolation.mode", "chaos"))
-        .await
-        .unwrap_err();
-    assert!(
-        error
-            .headline()
-            .starts_with("java.lang.IllegalArgumentException: No enum constant")
-    );
+    // Bad values are told by key, and so are keys that exclude each other.
+    for (pairs, expected) in [
+        (
+            &[("transaction.isolation.mode", "chaos"), ("poll.interval.ms", "soon")][..],
+            &["transaction.isolation.mode", "poll.interval.ms"][..],
+        ),
+        (
+            &[("table.whitelist", "t"), ("table.include.list", "t")],
+            &["table.whitelist", "table.include.list"],
+        ),
+        (
+            &[("query", "SELECT 1"), ("query.masked", "SELECT 2")],
+            &["query", "query.masked"],
+        ),
+        (&[("table.exclude.list", "t")], &["table.include.list"]),
+        (&[("table.include.list", "t(")], &["table.include.list"]),
+        (
+            &[("jdbc.credentials.provider.class", "com.example.Vault")],
+            &["jdbc.credentials.provider.class"],
+        ),
+    ] {
+        let mut props = props.clone();
+        for (key, value) in pairs {
+            props.insert(*key, *value);
+        }
+        let values = connector.validate(&props).await.unwrap();
+        let told = values.iter().filter(|value| !value.errors.is_empty());
+        let told: Vec<&str> = told.map(|value| value.name.as_str()).collect();
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        assert!(expected.iter().all(|key| told.contains(key)), "{told:?}");
+    }
     let values = connector
         .validate(&props.with("transaction.isolation.mode", "SQL_SERVER_SNAPSHOT"))
         .await
