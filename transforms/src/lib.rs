@@ -1,13 +1,32 @@
 //! Record transformations and predicates, `org.apache.kafka.connect.transforms.*`.
 //!
 //! One file per transformation: its settings, its plan per schema, its `PLUGINS`. [`plugins`] lists them; adding one is one
-//! file and one line here. What several share: [`side`] (the `$Key`/`$Value` split and checks of shape), [`path`] (field
-//! paths), [`plan`] (work done once per schema).
+//! file and one line here. What several share: [`side`] (the `$Key`/`$Value` split and checks of shape), [`structs`] (rebuilding
+//! structs), [`path`] (field paths), [`plan`] (work done once per schema), [`date_format`] (Java's date patterns).
 
+mod cast;
+pub mod date_format;
+mod drop_headers;
 mod extract_field;
+mod filter;
+mod flatten;
+mod header_from;
+mod hoist_field;
+mod insert_field;
+mod insert_header;
+mod logical;
+mod mask_field;
+mod numbers;
 pub mod path;
 pub mod plan;
+mod predicates;
+mod regex_router;
+mod replace_field;
+mod set_schema_metadata;
 pub mod side;
+pub mod structs;
+mod timestamp_converter;
+mod timestamp_router;
 mod value_to_key;
 
 use turnbuckle_api::plugin::{Plugin, PluginKind};
@@ -15,8 +34,25 @@ use turnbuckle_api::plugin::{Plugin, PluginKind};
 /// All transformations and predicates of this crate, in order of class name.
 pub fn plugins() -> Vec<Plugin> {
     let all: &[&[Plugin]] = &[
-        extract_field::PLUGINS, //
+        cast::PLUGINS,
+        drop_headers::PLUGINS,
+        extract_field::PLUGINS,
+        filter::PLUGINS,
+        flatten::PLUGINS,
+        header_from::PLUGINS,
+        hoist_field::PLUGINS,
+        insert_field::PLUGINS,
+        insert_header::PLUGINS,
+        mask_field::PLUGINS,
+        regex_router::PLUGINS,
+        replace_field::PLUGINS,
+        set_schema_metadata::PLUGINS,
+        timestamp_converter::PLUGINS,
+        timestamp_router::PLUGINS,
         value_to_key::PLUGINS,
+        predicates::has_header_key::PLUGINS,
+        predicates::record_is_tombstone::PLUGINS,
+        predicates::topic_name_matches::PLUGINS,
     ];
     all.concat()
 }

@@ -5,6 +5,7 @@
 //! * [`config`]: configuration definitions; `#[derive(Config)]` makes one from a struct.
 //! * [`source`], [`sink`], [`transform`], [`converter`]: the traits a plugin implements.
 //! * [`plugin`]: the descriptor by which the worker lists and creates a plugin.
+//! * [`java_regex`]: regular expressions as Java reads them.
 //! * [`error`]: one error struct; its kind names the exception class that a JVM worker would show.
 //! * [`testkit`]: contexts and builders for tests of plugins.
 
@@ -12,6 +13,7 @@ pub mod config;
 pub mod converter;
 pub mod data;
 pub mod error;
+pub mod java_regex;
 pub mod plugin;
 pub mod record;
 pub mod sink;

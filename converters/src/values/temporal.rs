@@ -151,7 +151,7 @@ const ZEROS: &[u32] = &[
 ];
 
 /// Value of a decimal digit of any script.
-pub(super) fn decimal_digit(c: char) -> Option<u8> {
+pub fn decimal_digit(c: char) -> Option<u8> {
     if c.is_ascii() {
         return c.is_ascii_digit().then(|| c as u8 - b'0');
     }
@@ -161,7 +161,7 @@ pub(super) fn decimal_digit(c: char) -> Option<u8> {
 }
 
 /// Day number of 1582-10-15, the first of the Gregorian calendar.
-const CUTOVER: i64 = -141_427;
+pub const CUTOVER: i64 = -141_427;
 const CUTOVER_YEAR: i64 = 1582;
 
 /// Days since 1970-01-01; months and days beyond their range roll over.
@@ -182,14 +182,14 @@ fn lenient_days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Days from 1970-01-01 to the first of a month (1–12), proleptic Gregorian.
-fn gregorian_days(year: i64, month: i64) -> i64 {
+pub fn gregorian_days(year: i64, month: i64) -> i64 {
     let shifted = if month <= 2 { year - 1 } else { year };
     let leap_days = shifted.div_euclid(4) - shifted.div_euclid(100) + shifted.div_euclid(400);
     shifted * 365 + leap_days + days_from_march(month) - 719_468
 }
 
 /// Days from 1970-01-01 to the first of a month (1–12), Julian.
-fn julian_days(year: i64, month: i64) -> i64 {
+pub fn julian_days(year: i64, month: i64) -> i64 {
     let shifted = if month <= 2 { year - 1 } else { year };
     shifted * 365 + shifted.div_euclid(4) + days_from_march(month) - 719_470
 }

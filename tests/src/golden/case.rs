@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value as Json;
 use tokio::runtime::Runtime;
+use turnbuckle::kafka::partitioner::{murmur2, partition_of};
 use turnbuckle_api::converter::{Converter, ConverterRole, Encoded, HeaderConverter, Step};
 use turnbuckle_api::plugin::{Plugin, PluginKind};
 use turnbuckle_api::transform::Verdict;
@@ -77,7 +78,11 @@ impl Runner {
     /// Runs one case.
     pub fn run(&self, case: &Json) -> Outcome {
         if case.get("murmur2").is_some() {
-            return Outcome::Skipped("default partitioner".to_owned());
+            return match partitioner_difference(case) {
+                Ok(None) => Outcome::Passed,
+                Ok(Some(difference)) => Outcome::Failed(difference),
+                Err(error) => Outcome::Failed(error),
+            };
         }
         let Some(class) = text(case, "class") else {
             return Outcome::Failed("case without class".to_owned());
@@ -295,6 +300,27 @@ fn judge(case: &Json, answer: &Answer) -> Result<(), String> {
             show(answer)
         )),
     }
+}
+
+/// The default partitioner: hash of the key, and the partition among several numbers of them.
+fn partitioner_difference(case: &Json) -> Parsed<Option<String>> {
+    let key = bytes_from_json(&case["key"])?.unwrap_or_default();
+    let hash = murmur2(&key);
+    if case["murmur2"].as_i64() != Some(i64::from(hash)) {
+        return Ok(Some(format!("murmur2: expected {}, found {hash}", case["murmur2"])));
+    }
+    for (count, expected) in case.get("partition").and_then(Json::as_object).into_iter().flatten() {
+        let partitions: i32 = count
+            .parse()
+            .map_err(|_| format!("{count} is no number of partitions"))?;
+        let actual = partition_of(&key, partitions);
+        if expected.as_i64() != Some(i64::from(actual)) {
+            return Ok(Some(format!(
+                "partition of {count}: expected {expected}, found {actual}"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn output_difference(expected: &Json, answer: &Answer) -> Parsed<Option<String>> {

@@ -2,8 +2,9 @@
 
 use super::connector_config::parse_topics;
 use turnbuckle_api::config::ConfigValue;
+use turnbuckle_api::java_regex::JavaRegex;
 use turnbuckle_api::source::{SourceConnector, Support};
-use turnbuckle_api::{Error, ErrorKind, Props, Result};
+use turnbuckle_api::{Props, Result};
 
 const TOPICS: &str = "topics";
 const TOPICS_REGEX: &str = "topics.regex";
@@ -69,13 +70,7 @@ pub(super) fn sink_topics(props: &Props, values: &mut Vec<ConfigValue>) -> Resul
         }
     }
     if let Some(expression) = expression {
-        let pattern = regex::Regex::new(&format!("^(?:{expression})$")).map_err(|error| {
-            Error::new(
-                ErrorKind::Class("java.util.regex.PatternSyntaxException"),
-                error.to_string(),
-            )
-        })?;
-        if pattern.is_match(dead_letters) {
+        if JavaRegex::new(expression)?.matches(dead_letters)? {
             let message = format!(
                 "The DLQ topic '{dead_letters}' may not be matched by the regex for the topics ('topics.regex={expression}') \
                  consumed by the connector"

@@ -2,7 +2,7 @@
 //! `SinkConnectorConfig` of `org.apache.kafka.connect.runtime`). The structs give the runtime its typed settings and
 //! validation its definitions.
 
-use super::validators::{connector_name, regex, unique_aliases};
+use super::validators::{connector_name, unique_aliases};
 use turnbuckle_api::config::validator::{at_least, non_empty, one_of, one_of_ignore_case};
 use turnbuckle_api::config::{ClassName, ConfigChoice, ConfigDef, Validator};
 use turnbuckle_api::{Config, Props, Result};
@@ -109,7 +109,7 @@ pub struct SinkKeys {
     pub topics: Vec<String>,
     /// Java regular expression of the topics to read. Either this or `topics` is given.
     #[config(key = "topics.regex", default = "", importance = High, group = "Common", order = 4, width = Long,
-             display = "Topics regex", validator = regex())]
+             display = "Topics regex", validator = turnbuckle_api::java_regex::regex_validator())]
     pub topics_regex: String,
     /// Topic for records that the sink, its transformations or converters could not process. Empty for none.
     #[config(key = "errors.deadletterqueue.topic.name", default = "", group = "Error Handling", order = 6,

@@ -42,31 +42,6 @@ pub(super) fn unique_aliases() -> Validator {
     })
 }
 
-/// A regular expression.
-pub(super) fn regex() -> Validator {
-    Validator::new(|key, value| {
-        let Some(text) = value.as_str() else { return Ok(()) };
-        match ::regex::Regex::new(text) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Error::invalid_config(
-                key,
-                text,
-                format!("Invalid regex: {}", one_line(&error.to_string())),
-            )),
-        }
-    })
-}
-
-/// The last line of the regex crate's explanation, which names the problem.
-fn one_line(explanation: &str) -> &str {
-    explanation
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .trim()
-        .trim_start_matches("error: ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,12 +83,6 @@ mod tests {
                 unique_aliases(),
                 ParsedValue::Null,
                 Some("Invalid value null for configuration k: entry must be non null"),
-            ),
-            (regex(), text("a.*"), None),
-            (
-                regex(),
-                text("["),
-                Some("Invalid value [ for configuration k: Invalid regex: unclosed character class"),
             ),
         ];
         for (validator, value, expected) in cases {

@@ -416,12 +416,15 @@ impl SchemaBuilder {
     /// The schema.
     ///
     /// # Errors
-    /// `SchemaBuilderException` if two fields share a name or the default does not fit.
+    /// `SchemaBuilderException` if a field has no name, two fields share one, or the default does not fit.
     pub fn build(self) -> Result<SchemaRef> {
         let schema = Arc::new(self.schema);
         if let Shape::Struct(fields) = &schema.shape {
             let mut seen = std::collections::HashSet::with_capacity(fields.len());
             for field in fields.iter() {
+                if field.name.is_empty() {
+                    return Err(Error::new(ErrorKind::SchemaBuilder, "fieldName cannot be null."));
+                }
                 if !seen.insert(&field.name) {
                     let text = format!("Cannot create field because of field name duplication {}", field.name);
                     return Err(Error::new(ErrorKind::SchemaBuilder, text));

@@ -2,10 +2,10 @@
 //! not Java's, so names are listed and matched here, again every `metadata.max.age.ms`.
 
 use crate::kafka::consumer::TaskConsumer;
-use regex::Regex;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use turnbuckle_api::java_regex::JavaRegex;
 use turnbuckle_api::{Error, Props, Result};
 
 /// Wait after a listing that failed.
@@ -21,7 +21,7 @@ pub(crate) enum Subscription {
 
 /// Topics by regular expression.
 pub(crate) struct Pattern {
-    regex: Regex,
+    regex: JavaRegex,
     /// How often names are listed.
     refresh: Duration,
     due: Instant,
@@ -46,8 +46,10 @@ impl Subscription {
         if text.is_empty() {
             return Err(Error::config("Must configure one of topics or topics.regex"));
         }
-        let regex = Regex::new(&format!("^(?:{text})$"))
-            .map_err(|error| Error::invalid_config("topics.regex", text, format!("Invalid regex: {error}")))?;
+        let regex = JavaRegex::new(text).map_err(|error| {
+            let problem = error.message().unwrap_or_default();
+            Error::invalid_config("topics.regex", text, format!("Invalid regex: {problem}"))
+        })?;
         Ok(Subscription::Pattern(Pattern {
             regex,
             refresh,
@@ -107,8 +109,14 @@ impl Subscription {
 }
 
 impl Pattern {
-    fn subscribe(&mut self, consumer: &TaskConsumer, mut names: Vec<String>) -> Result<()> {
-        names.retain(|name| self.regex.is_match(name));
+    fn subscribe(&mut self, consumer: &TaskConsumer, names: Vec<String>) -> Result<()> {
+        let mut matching = Vec::with_capacity(names.len());
+        for name in names {
+            if self.regex.matches(&name)? {
+                matching.push(name);
+            }
+        }
+        let mut names = matching;
         names.sort();
         if names == self.current {
             return Ok(());
@@ -143,7 +151,7 @@ mod tests {
         };
         let matched: Vec<&str> = ["bets", "bets2", "races-1", "my-races-1"]
             .into_iter()
-            .filter(|name| pattern.regex.is_match(name))
+            .filter(|name| pattern.regex.matches(name).unwrap())
             .collect();
         assert_eq!(matched, ["bets", "races-1"]);
     }

@@ -2,7 +2,7 @@
 //! settings a topic belongs to, and its creation.
 
 use crate::kafka::admin::TopicAdmin;
-use regex::Regex;
+use turnbuckle_api::java_regex::JavaRegex;
 use turnbuckle_api::{Error, ErrorKind, Props, Result};
 
 const PREFIX: &str = "topic.creation.";
@@ -13,8 +13,8 @@ const DEFAULT: &str = "default";
 struct Group {
     name: String,
     /// None: matches nothing.
-    include: Option<Regex>,
-    exclude: Option<Regex>,
+    include: Option<JavaRegex>,
+    exclude: Option<JavaRegex>,
     partitions: i32,
     replication: i32,
     config: Vec<(String, String)>,
@@ -22,9 +22,17 @@ struct Group {
 
 impl Group {
     fn matches(&self, topic: &str) -> bool {
-        let included = self.include.as_ref().is_some_and(|regex| regex.is_match(topic));
-        included && !self.exclude.as_ref().is_some_and(|regex| regex.is_match(topic))
+        let included = self.include.as_ref().is_some_and(|regex| matches(regex, topic));
+        included && !self.exclude.as_ref().is_some_and(|regex| matches(regex, topic))
     }
+}
+
+/// An expression that takes too long to decide matches nothing, and says so.
+fn matches(regex: &JavaRegex, topic: &str) -> bool {
+    regex.matches(topic).unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        false
+    })
 }
 
 /// The groups of a connector, in order; the default group is last and matches every topic.
@@ -58,10 +66,9 @@ impl Groups {
                 config: topic_config(config, name),
             });
         }
-        let everything = Regex::new("").map_err(|error| Error::config(error.to_string()))?;
         groups.push(Group {
             name: DEFAULT.to_string(),
-            include: Some(everything),
+            include: Some(JavaRegex::new("(?s).*")?),
             exclude: None,
             partitions,
             replication,
@@ -104,17 +111,17 @@ fn number(config: &Props, group: &str, name: &str, default: Option<i32>) -> Resu
 }
 
 /// The regular expressions of a list as one that must match the whole name.
-fn pattern(config: &Props, group: &str, name: &str) -> Result<Option<Regex>> {
+fn pattern(config: &Props, group: &str, name: &str) -> Result<Option<JavaRegex>> {
     let key = format!("{PREFIX}{group}.{name}");
     let list = config.get(&key).unwrap_or_default();
     let parts: Vec<&str> = list.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {
         return Ok(None);
     }
-    let whole = format!("^(?:{})$", parts.join("|"));
-    Regex::new(&whole)
-        .map(Some)
-        .map_err(|error| Error::invalid_config(&key, list, format!("Syntax error in regular expression: {error}")))
+    JavaRegex::new(&parts.join("|")).map(Some).map_err(|error| {
+        let problem = error.message().unwrap_or_default();
+        Error::invalid_config(&key, list, format!("Syntax error in regular expression: {problem}"))
+    })
 }
 
 fn topic_config(config: &Props, group: &str) -> Vec<(String, String)> {
