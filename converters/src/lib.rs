@@ -5,8 +5,10 @@ pub mod bytes;
 pub mod charset;
 mod entries;
 pub mod json;
+pub mod json_schema;
 mod plain;
 pub mod primitives;
+pub mod protobuf;
 pub mod registry;
 mod role;
 pub mod simple_header;
@@ -29,5 +31,7 @@ pub fn plugins() -> Vec<Plugin> {
         string::PLUGIN,
         simple_header::PLUGIN,
         avro::PLUGIN,
+        protobuf::PLUGIN,
+        json_schema::PLUGIN,
     ]
 }

@@ -266,7 +266,8 @@ impl AvroConverter {
 }
 
 fn parse_registered(schema: &RegisteredSchema) -> Result<AvroSchema> {
-    parse(&schema.text, &schema.referenced)
+    let referenced: Vec<String> = schema.referenced.iter().map(|known| known.text.clone()).collect();
+    parse(&schema.text, &referenced)
 }
 
 impl Converter for AvroConverter {

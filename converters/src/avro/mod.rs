@@ -14,7 +14,7 @@ mod converter;
 mod cursor;
 mod defaults;
 mod from_connect;
-mod logical;
+pub(crate) mod logical;
 mod names;
 mod parse;
 mod reader;

@@ -4,7 +4,7 @@ use ::base64::Engine;
 use ::base64::engine::general_purpose::STANDARD;
 
 /// The bytes; None if the text is no base64.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok().or_else(|| decode_leniently(text.as_bytes()))
 }
 

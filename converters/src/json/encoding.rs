@@ -5,7 +5,7 @@ use crate::charset::{ByteOrder, Charset};
 use bytes::Bytes;
 
 /// The payload in UTF-8: itself, without a mark, nearly always.
-pub(super) fn to_utf8(payload: &Bytes) -> Result<Bytes, Fault> {
+pub(crate) fn to_utf8(payload: &Bytes) -> Result<Bytes, Fault> {
     // An ASCII character followed by another is what nearly all payloads begin with.
     if let [1..=0x7f, 1..=0x7f, ..] = payload[..] {
         return Ok(payload.clone());

@@ -7,19 +7,19 @@
 //! Writing: per schema, known by its pointer, the envelope's beginning is made once ([`schema_write`]) and a plan of the
 //! payload compiled ([`write`]).
 
-mod base64;
+pub(crate) mod base64;
 mod cache;
-mod encoding;
-mod number;
+pub(crate) mod encoding;
+pub(crate) mod number;
 mod plain;
 mod plan;
-mod read;
-mod scan;
+pub(crate) mod read;
+pub(crate) mod scan;
 mod schema_read;
 mod schema_write;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod unescape;
 mod write;
 

@@ -40,7 +40,7 @@ fn exponent(bytes: &[u8]) -> Option<i64> {
 }
 
 /// Can `BigDecimal` hold it? Its scale is of 32 bits.
-pub(super) fn is_representable(number: Number<'_>) -> bool {
+pub(crate) fn is_representable(number: Number<'_>) -> bool {
     let parts = parts(number);
     let scale = parts
         .exponent
@@ -49,7 +49,7 @@ pub(super) fn is_representable(number: Number<'_>) -> bool {
 }
 
 /// The number cut to a whole one, low 64 bits (`longValue`).
-pub(super) fn to_i64(number: Number<'_>) -> i64 {
+pub(crate) fn to_i64(number: Number<'_>) -> i64 {
     if number.integral {
         return integer(number.text.as_bytes());
     }
@@ -79,7 +79,7 @@ fn integer(bytes: &[u8]) -> i64 {
 }
 
 /// The number if it is an integer of 32 bits (`isInt`).
-pub(super) fn to_i32_exactly(number: Number<'_>) -> Option<i32> {
+pub(crate) fn to_i32_exactly(number: Number<'_>) -> Option<i32> {
     if !number.integral {
         return None;
     }
@@ -93,7 +93,7 @@ const POWERS: [f64; 23] = [
 ];
 
 /// Nearest double; a zero is never negative, because `BigDecimal` has no such zero.
-pub(super) fn to_f64(number: Number<'_>) -> f64 {
+pub(crate) fn to_f64(number: Number<'_>) -> f64 {
     if let Some(value) = short_f64(number.text.as_bytes()) {
         return value;
     }
@@ -127,7 +127,7 @@ fn short_f64(bytes: &[u8]) -> Option<f64> {
 }
 
 /// Nearest float, rounded from the text.
-pub(super) fn to_f32(number: Number<'_>) -> f32 {
+pub(crate) fn to_f32(number: Number<'_>) -> f32 {
     let value: f32 = number.text.parse().unwrap_or(f32::NAN);
     if value == 0.0 && is_zero(number) { 0.0 } else { value }
 }
@@ -138,7 +138,7 @@ fn is_zero(number: Number<'_>) -> bool {
 }
 
 /// The exact decimal; integers have scale 0.
-pub(super) fn to_decimal(number: Number<'_>) -> Decimal {
+pub(crate) fn to_decimal(number: Number<'_>) -> Decimal {
     // Scanning has made sure that it can be held.
     number.text.parse().unwrap_or_else(|_| Decimal::new(0, 0))
 }

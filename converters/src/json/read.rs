@@ -6,7 +6,7 @@ use crate::entries::Entries;
 use turnbuckle_api::Value;
 
 /// Reads the value at the cursor.
-pub(super) fn schemaless(scanner: &mut Scanner<'_>) -> Scanned<Value> {
+pub(crate) fn schemaless(scanner: &mut Scanner<'_>) -> Scanned<Value> {
     Ok(match scanner.kind()? {
         Kind::Null => {
             scanner.null()?;

@@ -12,7 +12,7 @@ use std::collections::hash_map::Entry;
 use turnbuckle_api::{Error, Text};
 
 /// Deepest nesting of objects and arrays.
-pub(super) const MAX_DEPTH: usize = 1000;
+pub(crate) const MAX_DEPTH: usize = 1000;
 /// Most digits of a number, mantissa and exponent together.
 const MAX_NUMBER: usize = 1000;
 /// Longest text of a string, and of a member's name, in bytes here where Jackson counts characters.
@@ -21,7 +21,7 @@ const MAX_NAME: usize = 50_000;
 
 /// Why there is no value.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The payload is no JSON.
     Syntax,
     /// It is JSON, but not what is wanted.
@@ -34,11 +34,11 @@ impl From<Error> for Fault {
     }
 }
 
-pub(super) type Scanned<T> = Result<T, Fault>;
+pub(crate) type Scanned<T> = Result<T, Fault>;
 
 /// A token's kind, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Object,
     Array,
     String,
@@ -49,7 +49,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Jackson's `JsonNodeType`, as messages show it.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Object => "OBJECT",
             Kind::Array => "ARRAY",
@@ -63,15 +63,15 @@ impl Kind {
 
 /// A number's text, not yet a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Number<'a> {
-    pub(super) text: &'a str,
+pub(crate) struct Number<'a> {
+    pub(crate) text: &'a str,
     /// Neither fraction nor exponent.
-    pub(super) integral: bool,
+    pub(crate) integral: bool,
 }
 
 /// A string between its quotation marks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RawString {
+pub(crate) struct RawString {
     start: usize,
     end: usize,
     escaped: bool,
@@ -79,14 +79,14 @@ pub(super) struct RawString {
 }
 
 #[derive(Clone)]
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     payload: &'a Bytes,
     position: usize,
     depth: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(payload: &'a Bytes) -> Self {
+    pub(crate) fn new(payload: &'a Bytes) -> Self {
         Scanner {
             payload,
             position: 0,
@@ -95,7 +95,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A scanner at a value inside a payload.
-    pub(super) fn at(payload: &'a Bytes, place: Place) -> Self {
+    pub(crate) fn at(payload: &'a Bytes, place: Place) -> Self {
         Scanner {
             payload,
             position: place.position,
@@ -103,20 +103,20 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    pub(super) fn payload(&self) -> &'a Bytes {
+    pub(crate) fn payload(&self) -> &'a Bytes {
         self.payload
     }
 
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.position
     }
 
     /// What is left.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         &self.payload[self.position..]
     }
 
-    pub(super) fn advance(&mut self, bytes: usize) {
+    pub(crate) fn advance(&mut self, bytes: usize) {
         self.position += bytes;
     }
 
@@ -124,14 +124,14 @@ impl<'a> Scanner<'a> {
         self.payload.get(self.position).copied()
     }
 
-    pub(super) fn skip_blanks(&mut self) {
+    pub(crate) fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
             self.position += 1;
         }
     }
 
     /// Kind of the value that begins after blanks.
-    pub(super) fn kind(&mut self) -> Scanned<Kind> {
+    pub(crate) fn kind(&mut self) -> Scanned<Kind> {
         self.skip_blanks();
         match self.byte() {
             Some(b'"') => Ok(Kind::String),
@@ -145,7 +145,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the bracket that opens an object or array.
-    pub(super) fn enter(&mut self) -> Scanned<()> {
+    pub(crate) fn enter(&mut self) -> Scanned<()> {
         self.position += 1;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -156,7 +156,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Between the members of a container that `close` ends: true if another follows. `first` before the first one.
-    pub(super) fn more(&mut self, close: u8, first: bool) -> Scanned<bool> {
+    pub(crate) fn more(&mut self, close: u8, first: bool) -> Scanned<bool> {
         self.skip_blanks();
         match self.byte() {
             Some(byte) if byte == close => {
@@ -174,7 +174,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a member's name and the colon.
-    pub(super) fn name(&mut self) -> Scanned<RawString> {
+    pub(crate) fn name(&mut self) -> Scanned<RawString> {
         self.skip_blanks();
         if self.byte() != Some(b'"') {
             return Err(Fault::Syntax);
@@ -192,7 +192,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a string; the cursor is at its quotation mark.
-    pub(super) fn string(&mut self) -> Scanned<RawString> {
+    pub(crate) fn string(&mut self) -> Scanned<RawString> {
         let start = self.position + 1;
         let bytes: &[u8] = self.payload;
         let (mut escaped, mut all_bits) = (false, 0u8);
@@ -237,7 +237,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The bytes of a string, for comparing names; unescaped if need be.
-    pub(super) fn bytes_of(&self, string: RawString) -> Cow<'a, [u8]> {
+    pub(crate) fn bytes_of(&self, string: RawString) -> Cow<'a, [u8]> {
         let bytes = &self.payload[string.start..string.end];
         if string.ascii && !string.escaped {
             return Cow::Borrowed(bytes);
@@ -246,7 +246,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The text of a string: a slice of the payload unless something was escaped.
-    pub(super) fn text_of(&self, string: RawString) -> Text {
+    pub(crate) fn text_of(&self, string: RawString) -> Text {
         if !string.escaped
             && let Ok(text) = Text::try_from(self.payload.slice(string.start..string.end))
         {
@@ -258,7 +258,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a number.
-    pub(super) fn number(&mut self) -> Scanned<Number<'a>> {
+    pub(crate) fn number(&mut self) -> Scanned<Number<'a>> {
         let bytes: &'a [u8] = self.payload;
         let start = self.position;
         let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
@@ -315,7 +315,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes `true` or `false`.
-    pub(super) fn boolean(&mut self) -> Scanned<bool> {
+    pub(crate) fn boolean(&mut self) -> Scanned<bool> {
         if self.byte() == Some(b't') {
             self.literal(b"true")?;
             return Ok(true);
@@ -325,7 +325,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes `null`.
-    pub(super) fn null(&mut self) -> Scanned<()> {
+    pub(crate) fn null(&mut self) -> Scanned<()> {
         self.literal(b"null")
     }
 
@@ -341,7 +341,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a whole value, whatever it is.
-    pub(super) fn skip(&mut self) -> Scanned<()> {
+    pub(crate) fn skip(&mut self) -> Scanned<()> {
         match self.kind()? {
             Kind::String => self.string().map(|_| ()),
             Kind::Number => self.number().map(|_| ()),
@@ -371,7 +371,7 @@ impl<'a> Scanner<'a> {
 
     /// Takes an object; gives each member's name and the place of its value. Of members of one name the last counts, at
     /// the place of the first.
-    pub(super) fn members(&mut self) -> Scanned<Vec<(Text, Place)>> {
+    pub(crate) fn members(&mut self) -> Scanned<Vec<(Text, Place)>> {
         self.enter()?;
         let mut members: Vec<(Text, Place)> = Vec::new();
         let mut places: HashMap<Text, usize> = HashMap::new();
@@ -398,7 +398,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The place where the next value begins.
-    pub(super) fn place(&mut self) -> Place {
+    pub(crate) fn place(&mut self) -> Place {
         self.skip_blanks();
         Place {
             position: self.position,
@@ -409,13 +409,13 @@ impl<'a> Scanner<'a> {
 
 /// Where a value begins, and in how many containers.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     position: usize,
     depth: usize,
 }
 
 impl Place {
-    pub(super) fn position(self) -> usize {
+    pub(crate) fn position(self) -> usize {
         self.position
     }
 }

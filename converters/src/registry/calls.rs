@@ -54,8 +54,15 @@ pub struct RegisteredSchema {
     pub kind: String,
     pub text: String,
     pub references: Vec<SchemaReference>,
-    /// Texts of all schemas it uses, those that they use themselves first.
-    pub referenced: Vec<String>,
+    /// All schemas it uses, those that they use themselves first.
+    pub referenced: Vec<ReferencedSchema>,
+}
+
+/// A schema that another one uses, with the name by which it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReferencedSchema {
+    pub name: String,
+    pub text: String,
 }
 
 /// What is sent with each request to say who asks.

@@ -1,6 +1,8 @@
 //! The client that converters share: caches, and calls that go from one instance to the next.
 
-use super::calls::{Answer, Authorization, Call, Instance, RegisteredSchema, SchemaReference, SchemaText};
+use super::calls::{
+    Answer, Authorization, Call, Instance, ReferencedSchema, RegisteredSchema, SchemaReference, SchemaText,
+};
 use super::config::RegistryConfig;
 use super::error::RegistryError;
 use super::tls;
@@ -247,12 +249,12 @@ impl RegistryClient {
         })
     }
 
-    /// Texts of referenced schemas in the order in which they can be read.
+    /// Referenced schemas in the order in which they can be read.
     fn collect<'a>(
         &'a self,
         references: Vec<SchemaReference>,
         seen: &'a mut Vec<(String, u32)>,
-        texts: &'a mut Vec<String>,
+        found: &'a mut Vec<ReferencedSchema>,
     ) -> BoxFuture<'a, Result<(), RegistryError>> {
         async move {
             for reference in references {
@@ -271,12 +273,14 @@ impl RegistryClient {
                         version: reference.version,
                     })
                     .await?;
-                self.collect(answer.references.unwrap_or_default(), seen, texts).await?;
-                texts.push(
-                    answer
-                        .schema
-                        .ok_or_else(|| RegistryError::unusable("The registry's answer has no schema"))?,
-                );
+                self.collect(answer.references.unwrap_or_default(), seen, found).await?;
+                let text = answer
+                    .schema
+                    .ok_or_else(|| RegistryError::unusable("The registry's answer has no schema"))?;
+                found.push(ReferencedSchema {
+                    name: reference.name,
+                    text,
+                });
             }
             Ok(())
         }

@@ -31,6 +31,12 @@ pub struct RegistryConfig {
     /// Refuse to write with a latest schema that could not read the data's own.
     #[config(key = "latest.compatibility.strict", default = "true", importance = Low)]
     pub latest_strict: bool,
+    /// Write with the schema of this id; only with auto.register.schemas=false. -1 for the data's own.
+    #[config(key = "use.schema.id", default = "-1", importance = Low)]
+    pub use_schema_id: i32,
+    /// Refuse to write with a schema of use.schema.id that could not read the data's own.
+    #[config(key = "id.compatibility.strict", default = "true", importance = Low)]
+    pub id_strict: bool,
     /// Seconds after which the latest schema is asked for again; -1 for never.
     #[config(key = "latest.cache.ttl.sec", default = "-1", importance = Low)]
     pub latest_ttl_seconds: i32,
@@ -97,8 +103,7 @@ pub struct RegistryConfig {
 }
 
 /// Options that would change bytes or subjects, and are not there yet. Better a clear refusal than other data.
-const REFUSED: [(&str, &[&str]); 6] = [
-    ("use.schema.id", &["-1"]),
+const REFUSED: [(&str, &[&str]); 5] = [
     ("use.latest.with.metadata", &[""]),
     ("rule.executors", &[""]),
     ("rule.actions", &[""]),
@@ -175,6 +180,19 @@ impl RegistryConfig {
             tracing::info!(key, "option has no effect on this converter");
         }
         Ok(())
+    }
+
+    /// The schema to write with, if one is named.
+    pub(crate) fn schema_id(&self) -> Option<u32> {
+        u32::try_from(self.use_schema_id).ok()
+    }
+
+    /// True if a schema of the registry's must be able to read what is written with it.
+    pub(crate) fn is_strict(&self) -> bool {
+        match self.schema_id() {
+            Some(_) => self.id_strict,
+            None => self.latest_strict,
+        }
     }
 
     /// Name and password, if there are some: `basic.auth.user.info`, or the older key.

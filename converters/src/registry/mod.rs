@@ -19,9 +19,15 @@ mod calls;
 mod client;
 mod config;
 mod error;
+mod exchange;
 mod tls;
+mod written;
 
-pub use calls::{RegisteredSchema, SchemaReference, SchemaText};
+pub use calls::{ReferencedSchema, RegisteredSchema, SchemaReference, SchemaText};
 pub use client::RegistryClient;
 pub use config::{RECORD_NAME_STRATEGY, RegistryConfig, TOPIC_NAME_STRATEGY, TOPIC_RECORD_NAME_STRATEGY};
 pub use error::RegistryError;
+pub(crate) use exchange::{
+    Failures, HEADER, MAGIC, Target, Wording, latest_of, schema_id, schema_of, target, version_of,
+};
+pub(crate) use written::WrittenSchemas;
