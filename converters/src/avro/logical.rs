@@ -73,7 +73,7 @@ pub(crate) fn decimal_scale(schema: &Schema) -> Result<i32> {
 }
 
 /// A stored form as the logical type's value.
-pub(crate) fn to_logical(logical: Logical, scale: i32, value: Value) -> Result<Value> {
+pub fn to_logical(logical: Logical, scale: i32, value: Value) -> Result<Value> {
     match (logical, value) {
         (Logical::Decimal, Value::Bytes(bytes)) => decimal_of(&bytes, scale),
         (Logical::Date, Value::Int32(days)) => Ok(Value::Date(i64::from(days) * MILLIS_PER_DAY)),

@@ -15,6 +15,7 @@ mod cursor;
 mod defaults;
 mod from_connect;
 pub(crate) mod logical;
+pub mod model;
 mod names;
 mod parse;
 mod reader;

@@ -4,32 +4,32 @@
 use serde_json::{Map, Value as Json};
 
 /// Position of a node in its [`AvroSchema`].
-pub(crate) type NodeId = usize;
+pub type NodeId = usize;
 
 /// A schema: its nodes and which one is the whole.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AvroSchema {
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) root: NodeId,
+pub struct AvroSchema {
+    pub nodes: Vec<Node>,
+    pub root: NodeId,
 }
 
 /// One type, with the attributes that Avro itself does not know (`connect.name`, `logicalType`, `scale`).
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) kind: Kind,
-    pub(crate) props: Map<String, Json>,
+pub struct Node {
+    pub kind: Kind,
+    pub props: Map<String, Json>,
 }
 
 /// Name of a record, enum or fixed. The namespace is empty where there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Name {
-    pub(crate) namespace: String,
-    pub(crate) simple: String,
+pub struct Name {
+    pub namespace: String,
+    pub simple: String,
 }
 
 impl Name {
     /// Splits at the last dot.
-    pub(crate) fn from_full(full: &str) -> Name {
+    pub fn from_full(full: &str) -> Name {
         let (namespace, simple) = full.rsplit_once('.').unwrap_or(("", full));
         Name {
             namespace: namespace.to_string(),
@@ -37,7 +37,7 @@ impl Name {
         }
     }
 
-    pub(crate) fn full(&self) -> String {
+    pub fn full(&self) -> String {
         if self.namespace.is_empty() {
             return self.simple.clone();
         }
@@ -46,7 +46,7 @@ impl Name {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
     Null,
     Boolean,
     Int,
@@ -68,38 +68,38 @@ pub(crate) enum Kind {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Record {
-    pub(crate) name: Name,
-    pub(crate) doc: Option<String>,
-    pub(crate) aliases: Vec<String>,
-    pub(crate) fields: Vec<RecordField>,
+pub struct Record {
+    pub name: Name,
+    pub doc: Option<String>,
+    pub aliases: Vec<String>,
+    pub fields: Vec<RecordField>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RecordField {
-    pub(crate) name: String,
-    pub(crate) node: NodeId,
-    pub(crate) doc: Option<String>,
+pub struct RecordField {
+    pub name: String,
+    pub node: NodeId,
+    pub doc: Option<String>,
     /// As JSON has it; a null is a default, too.
-    pub(crate) default: Option<Json>,
-    pub(crate) aliases: Vec<String>,
+    pub default: Option<Json>,
+    pub aliases: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct EnumType {
-    pub(crate) name: Name,
-    pub(crate) doc: Option<String>,
-    pub(crate) aliases: Vec<String>,
-    pub(crate) symbols: Vec<String>,
-    pub(crate) default: Option<String>,
+pub struct EnumType {
+    pub name: Name,
+    pub doc: Option<String>,
+    pub aliases: Vec<String>,
+    pub symbols: Vec<String>,
+    pub default: Option<String>,
 }
 
 impl AvroSchema {
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
+    pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id]
     }
 
-    pub(crate) fn kind(&self, id: NodeId) -> &Kind {
+    pub fn kind(&self, id: NodeId) -> &Kind {
         &self.nodes[id].kind
     }
 
@@ -132,7 +132,7 @@ impl AvroSchema {
     }
 
     /// Text attribute outside Avro's own.
-    pub(crate) fn text_prop(&self, id: NodeId, key: &str) -> Option<&str> {
+    pub fn text_prop(&self, id: NodeId, key: &str) -> Option<&str> {
         self.nodes[id].props.get(key).and_then(Json::as_str)
     }
 
@@ -187,7 +187,7 @@ impl AvroSchema {
 
 impl Kind {
     /// Avro's name of the type.
-    pub(crate) fn type_name(&self) -> &'static str {
+    pub fn type_name(&self) -> &'static str {
         match self {
             Kind::Null => "null",
             Kind::Boolean => "boolean",

@@ -10,7 +10,7 @@ use turnbuckle_api::{Error, Result};
 
 /// What becomes of an Avro type.
 #[derive(Clone, Debug)]
-pub(crate) enum Shape {
+pub enum Shape {
     /// A single value of this storage type, of a logical type if the schema names one.
     Scalar(Type, Option<LogicalShape>),
     Array(Box<Shape>),
@@ -27,36 +27,36 @@ pub(crate) enum Shape {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LogicalShape {
-    pub(crate) kind: Logical,
-    pub(crate) scale: i32,
+pub struct LogicalShape {
+    pub kind: Logical,
+    pub scale: i32,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct EntryShape {
-    pub(crate) key: Shape,
-    pub(crate) value: Shape,
+pub struct EntryShape {
+    pub key: Shape,
+    pub value: Shape,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct StructShape {
-    pub(crate) schema: SchemaRef,
-    pub(crate) fields: Vec<Shape>,
+pub struct StructShape {
+    pub schema: SchemaRef,
+    pub fields: Vec<Shape>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct UnionShape {
-    pub(crate) schema: SchemaRef,
+pub struct UnionShape {
+    pub schema: SchemaRef,
     /// One per member of the union; None for null.
-    pub(crate) members: Vec<Option<MemberShape>>,
+    pub members: Vec<Option<MemberShape>>,
 }
 
 /// Where a member's value goes.
 #[derive(Clone, Debug)]
-pub(crate) struct MemberShape {
+pub struct MemberShape {
     /// Position of the struct's field, or why there is none.
-    pub(crate) field: std::result::Result<usize, String>,
-    pub(crate) shape: Shape,
+    pub field: std::result::Result<usize, String>,
+    pub shape: Shape,
 }
 
 /// The Connect schema of the whole and the shape of its values. The schema is None for schemaless data.
