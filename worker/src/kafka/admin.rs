@@ -1,10 +1,10 @@
 //! Topics as an admin client sees and makes them. What a topic must be is its user's to say: a source connector's, a dead
 //! letter queue's, the worker's own (`storage::topics`).
 
+use super::client_log::LogContext;
 use super::errors::{client_error, code_error};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use turnbuckle_api::{Error, Result};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-type Client = AdminClient<DefaultClientContext>;
+type Client = AdminClient<LogContext>;
 
 /// An admin client for topics.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl std::fmt::Debug for TopicAdmin {
 impl TopicAdmin {
     pub fn new(config: &ClientConfig) -> Result<Self> {
         let client = config
-            .create()
+            .create_with_context(LogContext)
             .map_err(|error| client_error(&error, "Failed create new KafkaAdminClient"))?;
         Ok(TopicAdmin {
             client: Arc::new(client),

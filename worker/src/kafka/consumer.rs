@@ -5,6 +5,7 @@
 //! partitions in its own time and then calls [`TaskConsumer::assign`] or [`TaskConsumer::unassign`], for which librdkafka
 //! waits. Payloads of one batch are copied into one buffer, from which converters slice.
 
+use super::client_log;
 use super::errors::{client_error, code_error};
 use bytes::Bytes;
 use rdkafka::ClientConfig;
@@ -201,16 +202,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl ClientContext for TaskContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         self.served.store(true, Ordering::SeqCst);
-        match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-                tracing::error!(target: "librdkafka", facility, "{text}");
-            }
-            RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{text}"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(target: "librdkafka", facility, "{text}");
-            }
-            RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{text}"),
-        }
+        client_log::line(level, facility, text);
     }
 
     fn stats_raw(&self, _statistics: &[u8]) {
@@ -219,7 +211,7 @@ impl ClientContext for TaskContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.served.store(true, Ordering::SeqCst);
-        tracing::warn!(%error, reason, "consumer");
+        client_log::client_error(&error, reason);
     }
 }
 
@@ -571,6 +563,11 @@ fn check_poll_error(error: &KafkaError) -> Result<()> {
             | Code::GroupMaxSizeReached
             | Code::FencedInstanceId),
         ) => Err(code_error(*code, "consuming")),
+        other if client_log::is_transport_error(other) => {
+            // The client has said so itself.
+            tracing::debug!(error = %other, "consumer; going on");
+            Ok(())
+        }
         other => {
             tracing::warn!(error = %other, "consumer; going on");
             Ok(())

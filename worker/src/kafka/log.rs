@@ -4,6 +4,7 @@
 //! to see all that was written so far calls [`CompactedLog::read_to_end`]: it asks the brokers for the end offsets and waits
 //! until the thread has passed them.
 
+use super::client_log::LogContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -44,7 +45,7 @@ pub type OnRecord = Box<dyn FnMut(LogRecord) + Send>;
 pub struct CompactedLog {
     topic: String,
     partitions: i32,
-    producer: FutureProducer,
+    producer: FutureProducer<LogContext>,
     progress: Arc<Progress>,
     reader: Mutex<Option<JoinHandle<()>>>,
 }
@@ -84,8 +85,9 @@ impl CompactedLog {
         if consumer_config.get("group.id").is_none() {
             consumer_config.set("group.id", "turnbuckle-internal");
         }
-        let consumer: BaseConsumer = consumer_config.create().map_err(unusable)?;
-        let producer: FutureProducer = settings.producer.create().map_err(unusable)?;
+        let consumer: BaseConsumer<LogContext> = consumer_config.create_with_context(LogContext).map_err(unusable)?;
+        let producer: FutureProducer<LogContext> =
+            settings.producer.create_with_context(LogContext).map_err(unusable)?;
         // From 0 and not from "the beginning", which is a question that all partitions would have to wait for; where 0 is gone
         // `auto.offset.reset` leads to the beginning.
         let mut assignment = TopicPartitionList::new();
@@ -260,7 +262,7 @@ fn is_retriable(error: &rdkafka::error::KafkaError) -> bool {
     )
 }
 
-fn read(consumer: &BaseConsumer, progress: &Progress, mut on_record: OnRecord) {
+fn read(consumer: &BaseConsumer<LogContext>, progress: &Progress, mut on_record: OnRecord) {
     while !progress.stop.load(Ordering::Acquire) {
         match consumer.poll(POLL) {
             None => advance(consumer, progress),
@@ -277,7 +279,7 @@ fn read(consumer: &BaseConsumer, progress: &Progress, mut on_record: OnRecord) {
 }
 
 /// Compaction and transaction markers leave gaps at the end: the consumer's own position passes them, records don't.
-fn advance(consumer: &BaseConsumer, progress: &Progress) {
+fn advance(consumer: &BaseConsumer<LogContext>, progress: &Progress) {
     let Ok(positions) = consumer.position() else { return };
     let mut known = lock(&progress.positions);
     for element in positions.elements() {

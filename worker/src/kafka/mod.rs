@@ -2,6 +2,7 @@
 //! and for the offsets of consumer groups.
 
 pub mod admin;
+pub mod client_log;
 pub mod consumer;
 pub mod consumer_group;
 pub mod errors;

@@ -2,10 +2,12 @@
 //! own threads. Each record carries a sequence number; the delivery report marks that number in a ring of one byte per
 //! record in flight, which costs no allocation. Who sends looks at the ring when it wants to know what was acknowledged.
 
+use super::client_log;
 use super::errors::{client_error, code_error};
 use super::transactions::{self, COORDINATOR_TIMEOUT};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
@@ -116,8 +118,12 @@ impl Acks {
 struct AckContext(Arc<Acks>);
 
 impl ClientContext for AckContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        client_log::line(level, facility, text);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "producer");
+        client_log::client_error(&error, reason);
     }
 }
 

@@ -31,6 +31,7 @@ use crate::config::WorkerConfig;
 use crate::config::worker::millis;
 use crate::herder::supervision::Part;
 use crate::herder::{ConnectorType, Parts, TargetState, TaskId};
+use crate::kafka::client_log;
 use crate::kafka::transactions;
 use crate::plugins::Plugins;
 use crate::storage::{OffsetStore, StatusStore};
@@ -321,7 +322,11 @@ impl Runtime {
         let deadline = tokio::time::Instant::now() + self.config.task_shutdown_graceful_timeout();
         futures::future::join_all(stopped.iter_mut().map(|(id, handle)| async move {
             if tokio::time::timeout_at(deadline, handle.ended()).await.is_err() {
-                tracing::error!(task = %id, "Graceful stop of task failed.");
+                if client_log::is_outage() {
+                    tracing::warn!(task = %id, "task is given up: it can't finish while brokers are out of reach");
+                } else {
+                    tracing::error!(task = %id, "Graceful stop of task failed.");
+                }
                 handle.cancel();
             }
         }))

@@ -3,6 +3,7 @@
 use super::{RawSource, Stage};
 use crate::herder::TaskId;
 use crate::kafka::admin::TopicAdmin;
+use crate::kafka::client_log::LogContext;
 use crate::kafka::errors::client_error;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
@@ -35,7 +36,7 @@ pub(crate) struct DeadLetters {
     task: TaskId,
     topic: String,
     context_headers: bool,
-    producer: FutureProducer,
+    producer: FutureProducer<LogContext>,
     in_flight: Arc<Semaphore>,
 }
 
@@ -63,7 +64,7 @@ impl DeadLetters {
                 .map_err(wrapped)?;
         }
         let producer = producer
-            .create::<FutureProducer>()
+            .create_with_context::<_, FutureProducer<LogContext>>(LogContext)
             .map_err(|error| wrapped(client_error(&error, "Failed to construct kafka producer")))?;
         Ok(DeadLetters {
             task,

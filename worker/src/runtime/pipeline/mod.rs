@@ -9,4 +9,4 @@ mod operator;
 pub(crate) use chain::Chain;
 pub(crate) use converters::{ConverterSet, NamedConverter};
 pub(crate) use dead_letters::{DeadLetterConfig, DeadLetters};
-pub(crate) use operator::{Attempt, ErrorConfig, Next, Operator, RawSource, Stage, Subject};
+pub(crate) use operator::{Attempt, ErrorConfig, Next, Operator, RawSource, Stage, Subject, tolerance_exceeded};

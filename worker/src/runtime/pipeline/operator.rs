@@ -8,8 +8,9 @@ use crate::kafka::consumer::{RawBatch, RawEntry};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use turnbuckle_api::config::{Config, validator};
+use turnbuckle_api::data::JavaText;
 use turnbuckle_api::record::TimestampType;
-use turnbuckle_api::{Error, ErrorKind, Record, Result};
+use turnbuckle_api::{Error, ErrorKind, OffsetMap, Origin, Record, Result, SchemaAndValue};
 
 /// First delay before a retry; it doubles with each one.
 const FIRST_DELAY_MS: u64 = 300;
@@ -79,6 +80,11 @@ pub(crate) struct Attempt {
     failures: u32,
 }
 
+/// What ends a task that tolerates no errors.
+pub(crate) fn tolerance_exceeded(cause: Error) -> Error {
+    Error::wrap(ErrorKind::Connect, "Tolerance exceeded in error handler", cause)
+}
+
 /// What to do after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -128,6 +134,10 @@ impl Operator {
         self.log_enable || self.dead_letters.is_some()
     }
 
+    pub(crate) fn has_dead_letters(&self) -> bool {
+        self.dead_letters.is_some()
+    }
+
     /// Waits until all dead letters are acknowledged.
     pub(crate) async fn flush(&self) {
         if let Some(dead_letters) = &self.dead_letters {
@@ -136,6 +146,9 @@ impl Operator {
     }
 
     /// Decides after `class` failed at `stage`. Waits before a retry.
+    ///
+    /// A retriable error that outlives its retries is an error like any other. (Connect skips the record then whatever the
+    /// tolerance, so that a registry that is down for a moment costs records nobody wanted to lose.)
     ///
     /// # Errors
     /// `Tolerance exceeded in error handler` if no error is tolerated.
@@ -159,17 +172,11 @@ impl Operator {
             tokio::time::sleep(delay).await;
             return Ok(Next::Retry);
         }
-        // As in Connect, a retriable error that outlived its retries skips the record whatever the tolerance.
-        let retries_exhausted = error.is_retriable();
         self.report(stage, class, &error, subject).await;
-        if retries_exhausted || self.tolerate_all {
-            return Ok(Next::Skip);
+        match self.tolerate_all {
+            true => Ok(Next::Skip),
+            false => Err(tolerance_exceeded(error)),
         }
-        Err(Error::wrap(
-            ErrorKind::Connect,
-            "Tolerance exceeded in error handler",
-            error,
-        ))
     }
 
     /// Counts a failure and hands it to the reporters.
@@ -235,21 +242,65 @@ fn consumed_text(raw: RawSource<'_>) -> String {
     text
 }
 
-/// `SourceRecord.toString` of what identifies it.
+/// `SourceRecord.toString`.
 fn source_text(record: &Record) -> String {
-    use turnbuckle_api::data::JavaText;
-    let partition = record
-        .partition
-        .map_or("null".to_string(), |partition| partition.to_string());
-    let timestamp = record
-        .timestamp
-        .map_or("null".to_string(), |timestamp| timestamp.to_string());
-    format!(
-        "SourceRecord{{topic='{}', kafkaPartition={partition}, key={}, value={}, timestamp={timestamp}}}",
+    let mut text = String::from("SourceRecord{sourcePartition=");
+    let (partition, offset) = match &record.origin {
+        Origin::Source { partition, offset } => (partition.as_deref(), offset.as_ref()),
+        Origin::Sink(_) => (None, None),
+    };
+    push_offset(&mut text, partition);
+    text.push_str(", sourceOffset=");
+    push_offset(&mut text, offset);
+    text.push_str(&format!(
+        "}} ConnectRecord{{topic='{}', kafkaPartition={}, key={}, keySchema={}, value={}, valueSchema={}, timestamp={}, \
+         headers=ConnectHeaders(headers=",
         record.topic,
+        or_null(record.partition),
         JavaText(&record.key.value),
-        JavaText(&record.value.value)
-    )
+        schema_text(&record.key),
+        JavaText(&record.value.value),
+        schema_text(&record.value),
+        or_null(record.timestamp),
+    ));
+    if !record.headers.is_empty() {
+        let one = |header: &turnbuckle_api::Header| {
+            let (key, value, schema) = (&header.key, JavaText(&header.value.value), schema_text(&header.value));
+            format!("ConnectHeader(key={key}, value={value}, schema={schema})")
+        };
+        let all: Vec<String> = record.headers.iter().map(one).collect();
+        text.push_str(&format!("[{}]", all.join(", ")));
+    }
+    text.push_str(")}");
+    text
+}
+
+fn or_null(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(|| "null".to_string(), |value| value.to_string())
+}
+
+/// `Map.toString`.
+fn push_offset(text: &mut String, map: Option<&OffsetMap>) {
+    let Some(map) = map else {
+        text.push_str("null");
+        return;
+    };
+    let entries: Vec<String> = map
+        .iter()
+        .map(|(key, value)| format!("{key}={}", JavaText(value)))
+        .collect();
+    text.push_str(&format!("{{{}}}", entries.join(", ")));
+}
+
+/// `ConnectSchema.toString`.
+fn schema_text(cell: &SchemaAndValue) -> String {
+    match &cell.schema {
+        None => "null".to_string(),
+        Some(schema) => match schema.name() {
+            Some(name) => format!("Schema{{{name}:{}}}", schema.kind()),
+            None => format!("Schema{{{}}}", schema.kind()),
+        },
+    }
 }
 
 /// A number in [0, 1) from the hasher's random keys; enough to spread retries.
@@ -296,32 +347,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn retriable_errors_are_tried_again_and_then_skipped_even_without_tolerance() {
+    async fn retriable_errors_are_tried_again_and_then_like_any_other() {
+        let later = || Error::retriable("later");
         let never = operator(&[]);
-        assert_eq!(
-            fail(&never, &mut Attempt::default(), Error::retriable("later"))
-                .await
-                .unwrap(),
-            Next::Skip
-        );
+        let error = fail(&never, &mut Attempt::default(), later()).await.unwrap_err();
+        assert_eq!(error.message(), Some("Tolerance exceeded in error handler"));
         let endless = operator(&[("errors.retry.timeout", "-1"), ("errors.retry.delay.max.ms", "1")]);
         let mut attempt = Attempt::default();
         for _ in 0..20 {
-            assert_eq!(
-                fail(&endless, &mut attempt, Error::retriable("later")).await.unwrap(),
-                Next::Retry
-            );
+            assert_eq!(fail(&endless, &mut attempt, later()).await.unwrap(), Next::Retry);
         }
-        let brief = operator(&[("errors.retry.timeout", "20")]);
+        let brief = operator(&[("errors.retry.timeout", "20"), ("errors.tolerance", "all")]);
         let mut attempt = Attempt::default();
-        assert_eq!(
-            fail(&brief, &mut attempt, Error::retriable("later")).await.unwrap(),
-            Next::Retry
-        );
-        assert_eq!(
-            fail(&brief, &mut attempt, Error::retriable("later")).await.unwrap(),
-            Next::Skip
-        );
+        assert_eq!(fail(&brief, &mut attempt, later()).await.unwrap(), Next::Retry);
+        assert_eq!(fail(&brief, &mut attempt, later()).await.unwrap(), Next::Skip);
+    }
+
+    #[test]
+    fn source_records_are_shown_as_java_shows_them() {
+        use turnbuckle_api::{Schema, Type, Value};
+        let partition = OffsetMap::new().with("filename", "f");
+        let value = SchemaAndValue::new(Schema::primitive(Type::String, false), Value::text("line"));
+        let offset = Some(OffsetMap::new().with("position", 5i64));
+        let mut record = Record::source("t".into(), value.clone(), std::sync::Arc::new(partition), offset);
+        let rest = "ConnectRecord{topic='t', kafkaPartition=null, key=null, keySchema=null, value=line, \
+                    valueSchema=Schema{STRING}, timestamp=null, headers=ConnectHeaders(headers=";
+        let start = "SourceRecord{sourcePartition={filename=f}, sourceOffset={position=5}} ";
+        assert_eq!(source_text(&record), format!("{start}{rest})}}"));
+        record.headers.add("h", value);
+        let header = "[ConnectHeader(key=h, value=line, schema=Schema{STRING})])}";
+        assert_eq!(source_text(&record), format!("{start}{rest}{header}"));
     }
 
     #[test]

@@ -116,7 +116,6 @@ impl SinkLoop {
         if self.delivered.is_empty() {
             return Ok(());
         }
-        self.decoder.operator.flush().await;
         let offsets = self.delivered.clone();
         let answer = match self.task.pre_commit(offsets.clone()).await {
             Ok(answer) => answer,
@@ -137,12 +136,25 @@ impl SinkLoop {
                 return Ok(());
             }
         };
+        if let Some(error) = self.context.report_failure() {
+            return Err(error);
+        }
+        self.note_secured(&answer);
+        // Records reported just now are on their way to the dead letter queue.
+        self.decoder.operator.flush().await;
         let allowed = self.commits.allowed(&offsets, answer);
         if !allowed.is_empty() {
             self.consumer.commit(&allowed)?;
             self.commits.flight = Some((allowed, Instant::now()));
         }
         Ok(())
+    }
+
+    /// What is secured can no longer fail.
+    fn note_secured(&self, offsets: &SinkOffsets) {
+        if let Some(reporter) = self.context.reporter() {
+            reporter.secured(offsets);
+        }
     }
 
     /// The last commit of partitions that go away; waits for the broker. Failures are logged: the records come again.
@@ -152,7 +164,6 @@ impl SinkLoop {
         if offsets.is_empty() {
             return;
         }
-        self.decoder.operator.flush().await;
         let answer = match self.task.pre_commit(offsets.clone()).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -160,6 +171,12 @@ impl SinkLoop {
                 return;
             }
         };
+        if self.context.report_failure().is_some() {
+            tracing::warn!("Offsets are not committed, because the task reported a record and no errors are tolerated");
+            return;
+        }
+        self.note_secured(&answer);
+        self.decoder.operator.flush().await;
         let allowed = self.commits.allowed(&offsets, answer);
         if allowed.is_empty() {
             return;

@@ -1,18 +1,13 @@
 //! What a sink task may ask of the worker. Requests are noted here and served by the task's loop before the next `put`.
 
 use super::super::ConfigResolver;
-use super::super::pipeline::{Operator, RawSource, Stage, Subject};
-use crate::kafka::consumer::RawBatch;
-use async_trait::async_trait;
+use super::super::pipeline::Operator;
+use super::reporter::Reporter;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use turnbuckle_api::sink::{ErrantRecordReporter, SinkOffsets, SinkTaskContext};
-use turnbuckle_api::{Error, ErrorKind, Origin, Props, Record, Result, TopicPartition};
-
-/// Class shown for records that a task itself reports.
-const SINK_TASK: &str = "org.apache.kafka.connect.sink.SinkTask";
+use turnbuckle_api::{Error, Props, Result, TopicPartition};
 
 /// Requests of a task.
 #[derive(Debug, Default)]
@@ -35,14 +30,7 @@ pub(crate) struct SinkContext {
 
 impl SinkContext {
     pub(crate) fn new(resolver: ConfigResolver, operator: &Arc<Operator>) -> Self {
-        let reporter = operator.reports().then(|| {
-            Arc::new(Reporter {
-                operator: operator.clone(),
-                delivering: Mutex::new(Vec::new()),
-                failed: Mutex::new(None),
-                has_failed: AtomicBool::new(false),
-            })
-        });
+        let reporter = operator.reports().then(|| Arc::new(Reporter::new(operator.clone())));
         SinkContext {
             requests: Mutex::new(Requests::default()),
             resolver,
@@ -83,6 +71,11 @@ impl SinkContext {
 
     pub(crate) fn take_commit_request(&self) -> bool {
         std::mem::take(&mut self.requests().commit)
+    }
+
+    /// A report that was not tolerated, although the task may have swallowed the error.
+    pub(crate) fn report_failure(&self) -> Option<Error> {
+        self.reporter.as_ref()?.failure()
     }
 
     /// The reporter, if failed records go anywhere.
@@ -132,64 +125,6 @@ impl SinkTaskContext for SinkContext {
         self.reporter
             .clone()
             .map(|reporter| reporter as Arc<dyn ErrantRecordReporter>)
-    }
-}
-
-/// Reports records that the task could not deliver, with the bytes they came from.
-pub(crate) struct Reporter {
-    operator: Arc<Operator>,
-    /// Consumed bytes of the records that the task holds.
-    delivering: Mutex<Vec<Arc<RawBatch>>>,
-    /// First report that was not tolerated.
-    failed: Mutex<Option<Error>>,
-    has_failed: AtomicBool,
-}
-
-impl Reporter {
-    pub(crate) fn set_delivering(&self, batches: Vec<Arc<RawBatch>>) {
-        *self.delivering.lock().unwrap_or_else(PoisonError::into_inner) = batches;
-    }
-
-    /// The error that ends the task although it may have swallowed it.
-    pub(crate) fn failure(&self) -> Option<Error> {
-        if !self.has_failed.load(Ordering::SeqCst) {
-            return None;
-        }
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn batches(&self) -> Vec<Arc<RawBatch>> {
-        self.delivering.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-#[async_trait]
-impl ErrantRecordReporter for Reporter {
-    async fn report(&self, record: &Record, error: Error) -> Result<()> {
-        let batches = self.batches();
-        let raw = match &record.origin {
-            Origin::Sink(from) => batches.iter().find_map(|batch| {
-                let same = |entry: &&crate::kafka::consumer::RawEntry| {
-                    entry.offset == from.offset
-                        && entry.partition == from.partition
-                        && *batch.topic(entry) == from.topic
-                };
-                batch.entries.iter().find(same).map(|entry| RawSource { batch, entry })
-            }),
-            Origin::Source { .. } => None,
-        };
-        let subject = raw.map_or(Subject::Source(Some(record)), Subject::Sink);
-        self.operator.report(Stage::TaskPut, SINK_TASK, &error, subject).await;
-        if self.operator.tolerates_all() {
-            return Ok(());
-        }
-        let failure = Error::wrap(ErrorKind::Connect, "Error tolerance exceeded", error);
-        self.failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(failure.clone());
-        self.has_failed.store(true, Ordering::SeqCst);
-        Err(failure)
     }
 }
 

@@ -92,12 +92,19 @@ impl SinkLoop {
 
     /// Hands a batch to the task and takes the next one meanwhile.
     pub(super) async fn deliver(&mut self, mut batch: Batch) -> Result<()> {
-        if let Some(reporter) = self.context.reporter() {
-            reporter.set_delivering(batch.raw.clone());
+        if let Some(reporter) = self.context.reporter()
+            && !batch.retried
+            && reporter.hold(&batch.raw)
+        {
+            self.commits.request();
         }
         // While a batch is delivered again, everything is paused already.
         let was_retry = !batch.is_empty() && batch.retried;
-        let (put, fetched) = self.put_and_prefetch(&batch, !was_retry).await;
+        let (mut put, fetched) = self.put_and_prefetch(&batch, !was_retry).await;
+        if let Some(error) = self.context.report_failure() {
+            // The task may have swallowed it; nothing of this batch counts as delivered.
+            put = Err(error);
+        }
         match put {
             Ok(()) => self.note_delivered(&batch, was_retry)?,
             Err(error) if error.is_retriable() => {

@@ -8,6 +8,7 @@ mod batch;
 mod commits;
 mod context;
 mod delivery;
+mod reporter;
 mod subscription;
 
 use super::task::{Control, ControlReceiver, TaskStatusWriter};
@@ -129,7 +130,7 @@ impl SinkLoop {
             while let Some(rebalance) = self.consumer.next_rebalance() {
                 self.rebalance(rebalance).await?;
             }
-            if let Some(error) = self.context.reporter().and_then(|reporter| reporter.failure()) {
+            if let Some(error) = self.context.report_failure() {
                 return Err(error);
             }
             self.subscription.refresh(&self.consumer)?;
@@ -303,6 +304,9 @@ impl SinkLoop {
         for partition in partitions {
             self.delivered.remove(partition);
             self.commits.forget(partition);
+        }
+        if let Some(reporter) = self.context.reporter() {
+            reporter.forget(partitions);
         }
         let retry_left = self.retry.as_mut().is_some_and(|retry| {
             retry.batch.remove(partitions);

@@ -510,7 +510,8 @@ impl Sender {
     }
 }
 
-const PRODUCER_CLASS: &str = "org.apache.kafka.clients.producer.KafkaProducer";
+/// Class that Connect shows for records that the producer could not send.
+const PRODUCER_CLASS: &str = "org.apache.kafka.connect.runtime.WorkerSourceTask";
 
 fn send_failed(cause: Error) -> Error {
     Error::wrap(
