@@ -4,7 +4,7 @@
 //! to see all that was written so far calls [`CompactedLog::read_to_end`]: it asks the brokers for the end offsets and waits
 //! until the thread has passed them.
 
-use super::client_log::LogContext;
+use super::client_log::{LogContext, is_transport_error};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -273,6 +273,10 @@ fn read(consumer: &BaseConsumer<LogContext>, progress: &Progress, mut on_record:
                 progress.advanced.notify_waiters();
             }
             Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => advance(consumer, progress),
+            // The client has said so itself.
+            Some(Err(error)) if is_transport_error(&error) => {
+                tracing::debug!(%error, "reading an internal topic; will go on");
+            }
             Some(Err(error)) => tracing::warn!(%error, "reading an internal topic; will go on"),
         }
     }

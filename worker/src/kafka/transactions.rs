@@ -1,6 +1,7 @@
 //! Kafka's transactions (KIP-98): the blocking calls of the native client moved to threads that may block, their errors as
 //! a Java client would throw them, and a writer whose every batch is one transaction.
 
+use super::client_log::LogContext;
 use super::errors::code_error;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -92,14 +93,14 @@ pub async fn fence(producers: Vec<ClientConfig>, limit: Duration) -> Result<()> 
     futures::future::try_join_all(fences).await.map(drop)
 }
 
-fn make(config: &ClientConfig) -> Result<FutureProducer> {
+fn make(config: &ClientConfig) -> Result<FutureProducer<LogContext>> {
     config
-        .create()
+        .create_with_context(LogContext)
         .map_err(|error| Error::connect(format!("Failed to construct kafka producer: {error}")))
 }
 
 /// The native client takes a moment to go.
-async fn close(producer: FutureProducer) {
+async fn close(producer: FutureProducer<LogContext>) {
     if tokio::task::spawn_blocking(move || drop(producer)).await.is_err() {
         tracing::warn!("closing a producer panicked");
     }
@@ -126,7 +127,7 @@ fn transaction_error(error: &KafkaError, doing: &str) -> Error {
 pub struct TransactionalWriter {
     topic: String,
     config: ClientConfig,
-    producer: Mutex<Option<FutureProducer>>,
+    producer: Mutex<Option<FutureProducer<LogContext>>>,
 }
 
 /// A record to write.
@@ -142,7 +143,7 @@ impl TransactionalWriter {
         }
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<FutureProducer>> {
+    fn slot(&self) -> MutexGuard<'_, Option<FutureProducer<LogContext>>> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -187,7 +188,12 @@ impl TransactionalWriter {
         written
     }
 
-    async fn write_transaction(&self, producer: &FutureProducer, records: &[KeyValue], limit: Duration) -> Result<()> {
+    async fn write_transaction(
+        &self,
+        producer: &FutureProducer<LogContext>,
+        records: &[KeyValue],
+        limit: Duration,
+    ) -> Result<()> {
         begin(producer)?;
         for (key, value) in records {
             let mut record = FutureRecord::<[u8], [u8]>::to(&self.topic).key(key);
