@@ -13,7 +13,8 @@ use super::resolve::check_readable;
 use super::schema::AvroSchema;
 use super::writer::AvroWriter;
 use crate::registry::{
-    RegisteredSchema, RegistryClient, RegistryConfig, RegistryError, SchemaText, TOPIC_NAME_STRATEGY,
+    Failures, HEADER, MAGIC, RegisteredSchema, RegistryClient, RegistryConfig, SchemaText, TOPIC_NAME_STRATEGY, Target,
+    Wording, latest_of, schema_id, schema_of, target, version_of,
 };
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -22,9 +23,12 @@ use turnbuckle_api::converter::{Converter, ConverterRole, Encoded, Step};
 use turnbuckle_api::data::SchemaRef;
 use turnbuckle_api::{Config, Error, ErrorKind, Headers, Props, Result, SchemaAndValue, Text, Value};
 
-const AVRO: &str = "AVRO";
-const MAGIC: u8 = 0;
-const HEADER: usize = 5;
+const WORDING: Wording = Wording {
+    kind: "AVRO",
+    name: "Avro",
+    write: "Failed to serialize Avro data from topic {} :",
+    read: "Failed to deserialize data for topic {} to Avro: ",
+};
 
 /// Converts between Connect's values and Avro payloads of the registry's form: a zero byte, the schema's id, the datum.
 pub struct AvroConverter {
@@ -116,7 +120,7 @@ impl AvroConverter {
         let avro = from_connect(schema, &self.options)?;
         let writer = compile_writer(schema, &avro, &avro, &self.options)?;
         let text = SchemaText {
-            kind: AVRO,
+            kind: WORDING.kind,
             text: render(&avro),
             references: Vec::new(),
         };
@@ -137,51 +141,28 @@ impl AvroConverter {
 
     /// Id and writer for a topic, or what must be fetched first. The value was written once to see that it fits.
     fn resolve_target(&mut self, topic: &str) -> Result<Step<()>> {
-        let failures = Failures::serializing(topic);
+        let failures = Failures::writing(&WORDING, topic);
         let written = &mut self.writers[0];
         let subject = self.config.subject(self.role, topic, written.record_name.as_deref());
         let subject = subject.map_err(|error| failures.wrap(error))?;
         let text = written.text.clone();
-        let latest = self.config.use_latest && !self.config.auto_register;
-        if !latest {
-            if let Some(id) = self.registry.cached_id(&subject, &text) {
+        let schema = match target(&self.registry, &self.config, &subject, &text, &failures) {
+            Step::Done(Target::Other(schema)) => schema,
+            Step::Done(Target::Own(id)) => {
                 written.targets.push((Text::from(topic), id, written.writer.clone()));
                 return Ok(Step::Done(()));
             }
-            let (registry, config) = (self.registry.clone(), self.config.clone());
-            return Ok(Step::Fetch(Box::pin(async move {
-                let (action, outcome) = if config.auto_register {
-                    (
-                        "Error registering Avro schema",
-                        registry.register(&subject, &text, config.normalize).await,
-                    )
-                } else {
-                    (
-                        "Error retrieving Avro schema",
-                        registry.lookup(&subject, &text, config.normalize).await,
-                    )
-                };
-                outcome
-                    .map(|_| ())
-                    .map_err(|error| failures.registry(error, &format!("{action}{}", text.text)))
-            })));
-        }
-        let Some(schema) = self.registry.cached_latest(&subject) else {
-            let registry = self.registry.clone();
-            return Ok(Step::Fetch(Box::pin(async move {
-                let action = format!("Error retrieving latest version of Avro schema{}", text.text);
-                let outcome = registry.latest(&subject).await;
-                outcome.map(|_| ()).map_err(|error| failures.registry(error, &action))
-            })));
+            Step::Fetch(fetch) => return Ok(Step::Fetch(fetch)),
         };
         let target =
             parse_registered(&schema).map_err(|error| failures.failed("Error serializing Avro message", error))?;
-        if self.config.latest_strict
+        if self.config.is_strict()
             && let Err(reason) = check_readable(&written.avro, &target)
         {
             let text = format!(
                 "Incompatible schema {} with the latest one of subject {subject}: {reason}. Set \
-                 latest.compatibility.strict=false to disable this check",
+                 latest.compatibility.strict=false (with use.schema.id: id.compatibility.strict=false) to disable this \
+                 check",
                 schema.text
             );
             let cause = Error::new(ErrorKind::Class("java.io.IOException"), text);
@@ -208,7 +189,7 @@ impl AvroConverter {
     }
 
     fn resolve_reader(&mut self, topic: &str, id: u32) -> Result<Step<SharedReader>> {
-        let failures = Failures::deserializing(topic);
+        let failures = Failures::reading(&WORDING, topic);
         let side = self.role.name();
         let by_topic = self.config.strategy(self.role).1 == TOPIC_NAME_STRATEGY;
         // Only the topic's own strategy knows the subject before the schema is there.
@@ -217,38 +198,23 @@ impl AvroConverter {
         } else {
             String::new()
         };
-        let registry = self.registry.clone();
-        let Some(schema) = registry.cached_schema(&asked, id) else {
-            return Ok(Step::Fetch(Box::pin(async move {
-                let action = format!("Error retrieving Avro {side} schema for id {id}");
-                let outcome = registry.schema(&asked, id).await;
-                outcome.map(|_| ()).map_err(|error| failures.registry(error, &action))
-            })));
+        let schema = match schema_of(&self.registry, &asked, id, side, &failures)? {
+            Step::Done(schema) => schema,
+            Step::Fetch(fetch) => return Ok(Step::Fetch(fetch)),
         };
         let message = format!("Error deserializing Avro message for id {id}");
-        if schema.kind != AVRO {
-            let cause = Error::data(format!("The schema with id {id} is of type {}, not AVRO", schema.kind));
-            return Err(failures.failed(&message, cause));
-        }
         let writer = parse_registered(&schema).map_err(|error| failures.failed(&message, error))?;
         let subject = self.config.subject(self.role, topic, writer.record_name().as_deref());
         let subject = subject.map_err(|error| failures.wrap(error))?;
-        let Some(version) = registry.cached_version(&subject, id) else {
-            return Ok(Step::Fetch(Box::pin(async move {
-                let action = format!("Error retrieving Avro {side} version for id {id}");
-                let outcome = registry.version(&subject, &schema, AVRO).await;
-                outcome.map(|_| ()).map_err(|error| failures.registry(error, &action))
-            })));
+        let version = match version_of(&self.registry, &subject, &schema, side, &failures) {
+            Step::Done(version) => version,
+            Step::Fetch(fetch) => return Ok(Step::Fetch(fetch)),
         };
         let reader = if self.config.use_latest {
-            let Some(latest) = registry.cached_latest(&subject) else {
-                return Ok(Step::Fetch(Box::pin(async move {
-                    let action = format!("Error retrieving latest version of Avro schema for subject {subject}");
-                    let outcome = registry.latest(&subject).await;
-                    outcome.map(|_| ()).map_err(|error| failures.registry(error, &action))
-                })));
-            };
-            parse_registered(&latest).map_err(|error| failures.failed(&message, error))?
+            match latest_of(&self.registry, &subject, &failures) {
+                Step::Done(latest) => parse_registered(&latest).map_err(|error| failures.failed(&message, error))?,
+                Step::Fetch(fetch) => return Ok(Step::Fetch(fetch)),
+            }
         } else {
             writer.clone()
         };
@@ -296,7 +262,10 @@ impl Converter for AvroConverter {
                         out.truncate(start);
                         Ok(Step::Done(Encoded::Null))
                     }
-                    Err(fault) => Err(Failures::serializing(topic).fault(fault, "Error serializing Avro message")),
+                    Err(found) => {
+                        let failures = Failures::writing(&WORDING, topic);
+                        Err(fault(&failures, found, "Error serializing Avro message"))
+                    }
                 };
             }
             // Nothing is registered for data that does not fit its own schema, nor for a tombstone.
@@ -319,16 +288,7 @@ impl Converter for AvroConverter {
         let Some(payload) = payload else {
             return Ok(Step::Done(SchemaAndValue::NULL));
         };
-        if payload.first().is_some_and(|first| *first != MAGIC) {
-            let cause = Error::new(ErrorKind::Serialization, "Unknown magic byte!");
-            return Err(Failures::deserializing(topic).wrap(cause));
-        }
-        let id = payload.get(1..HEADER).and_then(|id| id.first_chunk::<4>());
-        let Some(id) = id.map(|id| u32::from_be_bytes(*id)) else {
-            return Err(Error::without_message(ErrorKind::Class(
-                "java.nio.BufferUnderflowException",
-            )));
-        };
+        let id = schema_id(payload, || Failures::reading(&WORDING, topic))?;
         let reader = match &self.last {
             Some((known, known_topic, reader)) if *known == id && known_topic == topic => reader,
             _ => {
@@ -348,70 +308,21 @@ impl Converter for AvroConverter {
         };
         match reader.read(payload, HEADER) {
             Ok(cell) => Ok(Step::Done(cell)),
-            Err(fault) => {
+            Err(found) => {
                 let message = format!("Error deserializing Avro message for id {id}");
-                Err(Failures::deserializing(topic).fault(fault, &message))
+                Err(fault(&Failures::reading(&WORDING, topic), found, &message))
             }
         }
     }
 }
 
-/// The converter's errors: its own text above, the serialiser's below, the reason at the bottom.
-#[derive(Clone)]
-struct Failures {
-    topic: String,
-    text: String,
-}
-
-impl Failures {
-    fn serializing(topic: &str) -> Self {
-        Failures {
-            topic: topic.to_string(),
-            text: format!("Failed to serialize Avro data from topic {topic} :"),
-        }
-    }
-
-    fn deserializing(topic: &str) -> Self {
-        Failures {
-            topic: topic.to_string(),
-            text: format!("Failed to deserialize data for topic {topic} to Avro: "),
-        }
-    }
-
-    fn wrap(&self, cause: Error) -> Error {
-        Error::wrap(ErrorKind::Data, self.text.as_str(), cause)
-    }
-
-    fn failed(&self, action: &str, cause: Error) -> Error {
-        self.wrap(Error::wrap(ErrorKind::Serialization, action, cause))
-    }
-
-    fn fault(&self, fault: Fault, action: &str) -> Error {
-        match fault {
-            Fault::Value(error) => error,
-            Fault::Wire(reason) => {
-                let cause = Error::new(ErrorKind::Class("org.apache.avro.AvroRuntimeException"), reason);
-                self.failed(action, cause)
-            }
-        }
-    }
-
-    /// A registry's refusal is a mistake of the configuration; that it does not answer in time may pass. A registry that is
-    /// not there fails the record, as in Java.
-    fn registry(&self, error: RegistryError, action: &str) -> Error {
-        if error.is_configuration() {
-            let text = format!(
-                "Failed to access Avro data from topic {} : {}",
-                self.topic,
-                error.text()
-            );
-            return Error::wrap(ErrorKind::Config, text, error);
-        }
-        let retriable = error.timed_out;
-        let cause = Error::wrap(ErrorKind::Serialization, action, error);
-        match retriable {
-            true => Error::wrap(ErrorKind::Retriable, self.text.as_str(), cause),
-            false => self.wrap(cause),
+/// A record's own fault is shown as it is; one of the bytes is the serialiser's.
+fn fault(failures: &Failures, fault: Fault, action: &str) -> Error {
+    match fault {
+        Fault::Value(error) => error,
+        Fault::Wire(reason) => {
+            let cause = Error::new(ErrorKind::Class("org.apache.avro.AvroRuntimeException"), reason);
+            failures.failed(action, cause)
         }
     }
 }
