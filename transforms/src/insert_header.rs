@@ -1,6 +1,7 @@
 //! `InsertHeader`: adds a header whose typed value is written in the configuration.
 
 use crate::kafka_transformation;
+use turnbuckle_api::config::validator::non_null;
 use turnbuckle_api::plugin::Plugin;
 use turnbuckle_api::transform::{Transform, Verdict};
 use turnbuckle_api::{Config, Props, Record, Result, SchemaAndValue, Text};
@@ -15,10 +16,10 @@ pub(crate) const PLUGINS: &[Plugin] = &[kafka_transformation(
 #[derive(Config)]
 struct Settings {
     /// Name of the header.
-    #[config(key = "header", required, importance = High)]
+    #[config(key = "header", required, importance = High, validator = non_null())]
     header: String,
     /// The value. Its type is guessed from the text, as it is for headers read from Kafka.
-    #[config(key = "value.literal", required, importance = High)]
+    #[config(key = "value.literal", required, importance = High, validator = non_null())]
     value: String,
 }
 

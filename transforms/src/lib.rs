@@ -1,10 +1,12 @@
-//! Record transformations and predicates, `org.apache.kafka.connect.transforms.*`.
+//! Record transformations and predicates: all of `org.apache.kafka.connect.transforms.*`, and some that go by
+//! `io.confluent.connect.transforms.*` ([`confluent`]).
 //!
 //! One file per transformation: its settings, its plan per schema, its `PLUGINS`. [`plugins`] lists them; adding one is one
 //! file and one line here. What several share: [`side`] (the `$Key`/`$Value` split and checks of shape), [`structs`] (rebuilding
 //! structs), [`path`] (field paths), [`plan`] (work done once per schema), [`date_format`] (Java's date patterns).
 
 mod cast;
+mod confluent;
 pub mod date_format;
 mod drop_headers;
 mod extract_field;
@@ -20,6 +22,8 @@ mod numbers;
 pub mod path;
 pub mod plan;
 mod predicates;
+#[cfg(test)]
+mod properties;
 mod regex_router;
 mod replace_field;
 mod set_schema_metadata;
@@ -34,6 +38,9 @@ use turnbuckle_api::plugin::{Plugin, PluginKind};
 /// All transformations and predicates of this crate, in order of class name.
 pub fn plugins() -> Vec<Plugin> {
     let all: &[&[Plugin]] = &[
+        confluent::drop::PLUGINS,
+        confluent::replace_field::PLUGINS,
+        confluent::tombstone_handler::PLUGINS,
         cast::PLUGINS,
         drop_headers::PLUGINS,
         extract_field::PLUGINS,

@@ -96,10 +96,12 @@ fn one_line(error: &fancy_regex::Error) -> String {
     last.trim_start_matches("error: ").to_string()
 }
 
-/// `RegexValidator`: text that is a regular expression.
+/// `RegexValidator`: text that is a regular expression; null is none.
 pub fn regex_validator() -> Validator {
     Validator::new(|name, value| {
-        let Some(text) = value.as_str() else { return Ok(()) };
+        let Some(text) = value.as_str() else {
+            return Err(Error::invalid_config(name, value, "Invalid regex: there is none"));
+        };
         JavaRegex::new(text).map(|_| ()).map_err(|error| {
             let problem = error.message().unwrap_or_default();
             Error::invalid_config(name, text, format!("Invalid regex: {problem}"))

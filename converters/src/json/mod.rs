@@ -74,7 +74,7 @@ struct JsonConfig {
     schemas_cache_size: i32,
     /// How decimals are written: BASE64 of their unscaled value, or NUMERIC, as JSON numbers. Both are read.
     #[config(key = "decimal.format", default = "BASE64", importance = Low, group = "Serialization", order = 0,
-             width = Medium, display = "Decimal Format", validator = one_of_ignore_case(&["BASE64", "NUMERIC"]))]
+             width = Medium, display = "Decimal Format", validator = one_of_ignore_case(&["NUMERIC", "BASE64"]))]
     decimal_format: DecimalFormat,
     /// Whether a null of a field that has a default becomes that default.
     #[config(key = "replace.null.with.default", default = "true", importance = Low, group = "Serialization", order = 1,

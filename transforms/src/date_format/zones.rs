@@ -57,11 +57,11 @@ pub(super) struct Found {
 /// The first zone of the table that has a name with which the text begins.
 pub(super) fn find(text: &str) -> Option<Found> {
     for row in ROWS.iter() {
-        let matching = |name: &&str| {
+        let matching = |name: &&'static str| {
             let start = text.get(..name.len());
             !name.is_empty() && start.is_some_and(|start| start.eq_ignore_ascii_case(name))
         };
-        let Some(index) = row.names.iter().position(|name| matching(&name)) else {
+        let Some(index) = row.names.iter().position(matching) else {
             continue;
         };
         let name = row.names[index];
