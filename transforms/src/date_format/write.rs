@@ -35,7 +35,7 @@ fn append_field(
                 _ => 1 - date.year,
             };
             if count == 2 {
-                return pad(year.rem_euclid(100), 2, out);
+                return pad(year % 100, 2, out);
             }
             year
         }
