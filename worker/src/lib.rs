@@ -11,6 +11,7 @@ pub mod group;
 pub mod herder;
 pub mod kafka;
 pub mod launch;
+pub mod logging;
 pub mod plugins;
 pub mod rest;
 pub mod runtime;

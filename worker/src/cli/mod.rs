@@ -1,12 +1,12 @@
 //! The command line: parse, set up logging, run one command. Exit codes are Connect's: 1 for wrong usage, 2 if the worker
 //! can't start, 3 if a standalone worker's connectors can't.
 
-mod logging;
 mod plugins;
 mod validate;
 
 use crate::config::{Mode, WorkerConfig, properties};
 use crate::launch::{self, Failure, StandaloneFiles};
+use crate::logging;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -106,6 +106,9 @@ pub trait Herder: Send + Sync {
     /// Changes the positions of a stopped connector; the answer is what the user is told.
     async fn modify_offsets(&self, name: &str, change: OffsetsChange) -> HerderResult<String>;
 
+    /// Sets the level of loggers on all workers of the group; any worker may ask for it.
+    async fn set_logger_level(&self, namespace: &str, level: &str) -> HerderResult<()>;
+
     /// Internal: a follower hands the task configurations of its connector to the leader.
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()>;
 

@@ -54,6 +54,7 @@ pub(super) enum Request {
     ResetTopics(String, Reply<()>),
     Offsets(String, Reply<PartitionOffsets>),
     ModifyOffsets(ModifyOffsets, Reply<String>),
+    LoggerLevel(String, String, Reply<()>),
     PutTasks(String, Vec<Props>, Reply<()>),
     Fence(String, Reply<()>),
     Supervision(Reply<SupervisionInfo>),
@@ -191,6 +192,11 @@ impl Herder for HerderHandle {
             since: Instant::now(),
         };
         self.ask(|reply| Request::ModifyOffsets(request, reply)).await
+    }
+
+    async fn set_logger_level(&self, namespace: &str, level: &str) -> HerderResult<()> {
+        self.ask(|reply| Request::LoggerLevel(namespace.to_string(), level.to_string(), reply))
+            .await
     }
 
     async fn put_task_configs(&self, name: &str, configs: Vec<Props>) -> HerderResult<()> {

@@ -46,6 +46,9 @@ impl Actor {
             Request::Topics(name, reply) => drop(reply.send(self.topics(&name))),
             Request::ResetTopics(name, reply) => drop(reply.send(self.reset_topics(&name))),
             Request::Offsets(name, reply) => self.connector_offsets(name, reply),
+            Request::LoggerLevel(namespace, level, reply) => {
+                drop(reply.send(self.set_logger_level(&namespace, &level).await));
+            }
             Request::ModifyOffsets(request, reply) => self.modify_offsets(request, reply).await,
             Request::PutTasks(name, configs, reply) => drop(reply.send(self.put_tasks(&name, configs).await)),
             Request::Supervision(reply) => drop(reply.send(Ok(self.supervision()))),
@@ -371,6 +374,14 @@ impl Actor {
         let (target, stopped) = record::target_state(name, TargetState::Stopped);
         let records = vec![(commit, Some(no_tasks)), (target, Some(stopped))];
         self.write(records, "Error writing target state to Kafka").await
+    }
+
+    async fn set_logger_level(&mut self, namespace: &str, level: &str) -> HerderResult<()> {
+        let (key, value) = record::logger_level(namespace, level);
+        self.write(vec![(key, Some(value))], "Failed to write logger level to Kafka")
+            .await?;
+        self.apply_changes().await;
+        Ok(())
     }
 
     fn topics(&self, name: &str) -> HerderResult<Vec<String>> {

@@ -1,8 +1,10 @@
 //! Starting and stopping: how changes of the config store and new assignments become running connectors and tasks.
 
 use super::actor::{Actor, Internal};
+use super::rebalance::now_millis;
 use super::{RestartRequest, TargetState, TaskId, TaskInfo};
 use crate::group::Assignment;
+use crate::logging::{self, Level};
 use crate::runtime::{RuntimeEvent, StartTask};
 use crate::storage::{ConfigChanges, ConnectorStatus, Lifecycle, TaskStatus, config_state::record};
 use std::collections::BTreeSet;
@@ -26,6 +28,9 @@ impl Actor {
         self.apply_target_changes(&changes).await;
         if membership_changed || !changes.tasks.is_empty() {
             self.rebalance().await;
+        }
+        for (namespace, level) in &changes.logger_levels {
+            set_logger_level(namespace, level);
         }
         for request in changes.restarts.into_values() {
             self.restart_own_share(&request).await;
@@ -428,6 +433,17 @@ impl Actor {
             TaskInfo { id: task, config }
         };
         self.state.tasks(name).into_iter().map(info).collect()
+    }
+}
+
+/// Takes a level that was set for all workers; an unknown one comes of a worker that knows more.
+fn set_logger_level(namespace: &str, level: &str) {
+    match Level::from_name(level) {
+        Some(level) => {
+            let changed = logging::loggers().set(namespace, level, now_millis());
+            tracing::debug!("level {} for loggers {changed:?}", level.name());
+        }
+        None => tracing::warn!("the level {level:?} set for logger {namespace} is not known here; it is not taken"),
     }
 }
 

@@ -6,7 +6,7 @@ use super::internal::Signatures;
 use super::negotiate::{Entity, accepted, entity};
 use super::path::{Query, segments};
 use super::route::Route;
-use super::{connectors, info, internal, lifecycle, offsets, plugins};
+use super::{connectors, info, internal, lifecycle, loggers, offsets, plugins};
 use crate::herder::Herder;
 use crate::validation::Validator;
 use axum::body::{Body, Bytes};
@@ -217,7 +217,9 @@ async fn route_to(route: &Route, method: &str, call: &Call<'_>) -> Handled {
         (Route::Plugins, _) => plugins::list(call),
         (Route::PluginConfig(name), _) => plugins::config(call, name),
         (Route::PluginValidate(name), _) => plugins::validate(call, name).await,
-        (Route::Loggers | Route::Logger(_), _) => Err(Failure::http(404)),
+        (Route::Loggers, _) => loggers::list(),
+        (Route::Logger(name), "PUT") => loggers::set(call, name).await,
+        (Route::Logger(name), _) => loggers::get(name),
     }
 }
 

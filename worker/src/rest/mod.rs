@@ -14,6 +14,7 @@ mod info;
 mod internal;
 mod json;
 mod lifecycle;
+mod loggers;
 mod negotiate;
 mod offsets;
 mod path;

@@ -407,6 +407,13 @@ pub mod record {
         (format!("restart-connector-{}", request.connector), value.to_string())
     }
 
+    pub fn logger_level(namespace: &str, level: &str) -> (String, String) {
+        (
+            format!("logger-cluster-{namespace}"),
+            json!({ "level": level }).to_string(),
+        )
+    }
+
     pub fn session_key(key: &SessionKey) -> (String, String) {
         let value = json!({ "key": key.key, "algorithm": key.algorithm, "creation-timestamp": key.created });
         ("session-key".to_string(), value.to_string())

@@ -219,6 +219,10 @@ impl Herder for MemoryHerder {
         Ok(format!("{change:?}"))
     }
 
+    async fn set_logger_level(&self, _namespace: &str, _level: &str) -> HerderResult<()> {
+        self.check()
+    }
+
     async fn put_task_configs(&self, _name: &str, _configs: Vec<Props>) -> HerderResult<()> {
         self.check()
     }

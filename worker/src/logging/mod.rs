@@ -1,26 +1,50 @@
 //! Log lines on standard output, as the JVM worker's console appender has them: `[time] LEVEL message (module)`.
+//!
+//! There is one log for the process; [`loggers`] are its levels, which REST changes while the worker runs.
+
+mod loggers;
+mod names;
+
+pub use loggers::{Level, LoggerLevel, Loggers};
 
 use std::fmt;
+use std::sync::OnceLock;
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
 use turnbuckle_api::{Error, Result};
+
+static LOGGERS: OnceLock<Loggers> = OnceLock::new();
+
+/// Levels of this process's log. Where no log was started, as in tests, they are remembered and change nothing.
+pub fn loggers() -> &'static Loggers {
+    LOGGERS.get_or_init(|| Loggers::new(Targets::new().with_default(LevelFilter::INFO), drop))
+}
 
 /// Starts logging.
 ///
 /// # Errors
-/// If `filter` can't be read.
-pub(super) fn start(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| Error::config(format!("--log {filter:?} is not a list of levels: {error}")))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        .event_format(Line)
-        .init();
+/// If `levels` can't be read.
+pub(crate) fn start(levels: &str) -> Result<()> {
+    let levels: Targets = levels
+        .parse()
+        .map_err(|error| Error::config(format!("--log {levels:?} is not a list of levels: {error}")))?;
+    let (filter, handle) = reload::Layer::new(levels.clone());
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).event_format(Line);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    LOGGERS.get_or_init(|| {
+        Loggers::new(levels, move |levels| {
+            if let Err(error) = handle.reload(levels) {
+                tracing::error!(%error, "the levels of the log could not be changed");
+            }
+        })
+    });
     Ok(())
 }
 
