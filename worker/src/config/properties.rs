@@ -29,8 +29,20 @@ pub fn read_file(path: &Path) -> Result<Props> {
 /// # Errors
 /// `ConfigException` naming the line.
 pub fn parse(input: impl std::io::Read) -> Result<Props> {
+    read(PropertiesIter::new(input))
+}
+
+/// As [`parse`], for text in UTF-8.
+///
+/// # Errors
+/// `ConfigException` naming the line.
+pub fn parse_utf8(input: impl std::io::Read) -> Result<Props> {
+    read(PropertiesIter::new_with_encoding(input, encoding_rs::UTF_8))
+}
+
+fn read(mut properties: PropertiesIter<impl std::io::Read>) -> Result<Props> {
     let mut props = Props::new();
-    let read = PropertiesIter::new(input).read_into(|key, value| props.insert(key, value));
+    let read = properties.read_into(|key, value| props.insert(key, value));
     read.map_err(|error| match error.line_number() {
         Some(line) => Error::config(format!("Malformed properties text in line {line}")),
         None => Error::config("Malformed properties text"),

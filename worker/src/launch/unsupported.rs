@@ -6,13 +6,6 @@ use turnbuckle_api::Result;
 /// # Errors
 /// If the worker must not run with these settings.
 pub(super) fn check(config: &WorkerConfig) -> Result<()> {
-    if !config.common.config_providers.is_empty() {
-        tracing::warn!(
-            "config.providers={}: config providers are not available in this version; connectors that use their \
-             placeholders will fail to start",
-            config.common.config_providers.join(",")
-        );
-    }
     if config.common.plugin_path.is_some() {
         tracing::info!("plugin.path is not used: all plugins are built in (see `turnbuckle plugins`)");
     }

@@ -25,7 +25,7 @@ fn validator() -> Arc<Validator> {
         key_converter: string.clone(),
         value_converter: string,
         header_converter: "SimpleHeaderConverter".to_string(),
-        resolver: None,
+        providers: Arc::default(),
     };
     Arc::new(Validator::with_facts(
         Arc::new(Plugins::new(turnbuckle_file::plugins())),

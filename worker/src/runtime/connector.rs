@@ -152,9 +152,22 @@ enum State {
 
 /// Handle of a connector that is assigned to this worker.
 pub(super) struct ConnectorHandle {
-    pub config: Props,
+    /// The configuration with its placeholders.
+    pub stored: Props,
     /// None if the instance could not be made: it stays assigned, and FAILED.
     running: Option<Running>,
+}
+
+/// What a connector instance is made of.
+pub(super) struct ConnectorParts {
+    pub instance: Instance,
+    /// With values in place of placeholders.
+    pub config: Props,
+    /// As stored.
+    pub stored: Props,
+    pub status: Arc<ConnectorStatusWriter>,
+    pub offsets: Arc<dyn OffsetStore>,
+    pub events: mpsc::Sender<RuntimeEvent>,
 }
 
 struct Running {
@@ -166,17 +179,19 @@ struct Running {
 
 impl ConnectorHandle {
     /// For a connector whose instance could not be made.
-    pub(super) fn without_instance(config: Props) -> Self {
-        ConnectorHandle { config, running: None }
+    pub(super) fn without_instance(stored: Props) -> Self {
+        ConnectorHandle { stored, running: None }
     }
 
-    pub(super) fn spawn(
-        instance: Instance,
-        config: Props,
-        status: Arc<ConnectorStatusWriter>,
-        offsets: Arc<dyn OffsetStore>,
-        events: mpsc::Sender<RuntimeEvent>,
-    ) -> Self {
+    pub(super) fn spawn(parts: ConnectorParts) -> Self {
+        let ConnectorParts {
+            instance,
+            config,
+            stored,
+            status,
+            offsets,
+            events,
+        } = parts;
         let signals = Arc::new(Signals::default());
         let context = Arc::new(Context {
             name: status.name.clone(),
@@ -186,7 +201,7 @@ impl ConnectorHandle {
         let failed = Arc::new(AtomicBool::new(false));
         let actor = Actor {
             instance,
-            config: config.clone(),
+            config,
             context,
             signals,
             state: State::Init,
@@ -197,7 +212,7 @@ impl ConnectorHandle {
         let (commands, mailbox) = mpsc::channel(MAILBOX);
         let actor = tokio::spawn(actor.run(mailbox));
         ConnectorHandle {
-            config,
+            stored,
             running: Some(Running {
                 commands,
                 failed,

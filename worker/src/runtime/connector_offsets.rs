@@ -30,6 +30,7 @@ impl Runtime {
     /// # Errors
     /// If they can't be read, or the configuration is not one of a connector.
     pub async fn connector_offsets(&self, name: &str, config: &Props) -> Result<PartitionOffsets> {
+        let config = &self.resolve(config)?;
         let plugin = self.plugins.connector(class(config))?;
         match plugin.kind {
             PluginKind::Sink { .. } => {
@@ -55,6 +56,7 @@ impl Runtime {
     /// # Errors
     /// What is wrong with the request, with its kind; the connector's own; or why nothing could be stored.
     pub async fn modify_offsets(&self, name: &str, config: &Props, change: &OffsetsChange) -> Result<AlterOffsets> {
+        let config = &self.resolve(config)?;
         let plugin = self.plugins.connector(class(config))?;
         let modified = match plugin.kind {
             PluginKind::Sink { connector, .. } => {

@@ -28,6 +28,7 @@ pub use source::TaskGate;
 pub use start::StartTask;
 
 use crate::config::WorkerConfig;
+use crate::config::providers::{Providers, restore_placeholders};
 use crate::config::worker::millis;
 use crate::herder::supervision::Part;
 use crate::herder::{ConnectorType, Parts, TargetState, TaskId};
@@ -36,7 +37,7 @@ use crate::kafka::transactions;
 use crate::plugins::Plugins;
 use crate::storage::{OffsetStore, StatusStore};
 use clients::Clients;
-use connector::{ConnectorHandle, ConnectorStatusWriter, Instance};
+use connector::{ConnectorHandle, ConnectorParts, ConnectorStatusWriter, Instance};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,6 +126,11 @@ impl Runtime {
         self.generation.store(generation, Ordering::SeqCst);
     }
 
+    /// A stored configuration with values in place of placeholders.
+    fn resolve(&self, stored: &Props) -> Result<Props> {
+        self.config.worker.providers.resolve(stored)
+    }
+
     /// Kind of the connector that a configuration names.
     pub fn connector_kind(&self, config: &Props) -> ConnectorType {
         let class = config.get("connector.class").unwrap_or_default();
@@ -153,12 +159,14 @@ impl Runtime {
         }
     }
 
-    fn make_connector(&self, name: &str, config: Props) -> (ConnectorHandle, Result<()>) {
-        let class = config.get("connector.class").unwrap_or_default().trim();
-        let made = self.plugins.connector(class).and_then(|plugin| {
+    /// `stored` is the configuration with its placeholders.
+    fn make_connector(&self, name: &str, stored: Props) -> (ConnectorHandle, Result<()>) {
+        let made = self.resolve(&stored).and_then(|config| {
+            let class = config.get("connector.class").unwrap_or_default().trim();
+            let plugin = self.plugins.connector(class)?;
             // Wrong settings fail here and not when they are needed.
             self.config.worker.restarts.of_connector(&config)?;
-            self.refuse_unusable(&config)?;
+            refuse_unusable(&config)?;
             let instance = match plugin.kind {
                 PluginKind::Source { connector, .. } => {
                     // Connect reads these keys when it makes the connector, not when it validates.
@@ -168,7 +176,8 @@ impl Runtime {
                 PluginKind::Sink { connector, .. } => Instance::Sink(connector()),
                 _ => return Err(Error::invalid_config("connector.class", class, "not a connector class")),
             };
-            Ok((instance, plugin.version.map(str::to_string)))
+            let version = plugin.version.map(str::to_string);
+            Ok((instance, version, config))
         });
         let status = |version| {
             Arc::new(ConnectorStatusWriter {
@@ -181,42 +190,22 @@ impl Runtime {
             })
         };
         match made {
-            Ok((instance, version)) => {
-                let events = self.events.clone();
-                let handle = ConnectorHandle::spawn(instance, config, status(version), self.offsets.clone(), events);
-                (handle, Ok(()))
+            Ok((instance, version, config)) => {
+                let parts = ConnectorParts {
+                    instance,
+                    config,
+                    stored,
+                    status: status(version),
+                    offsets: self.offsets.clone(),
+                    events: self.events.clone(),
+                };
+                (ConnectorHandle::spawn(parts), Ok(()))
             }
             Err(error) => {
                 status(None).failed(&error);
-                (ConnectorHandle::without_instance(config), Err(error))
+                (ConnectorHandle::without_instance(stored), Err(error))
             }
         }
-    }
-
-    /// Nulls, as in Connect, and settings whose neglect would lose positions or hand a placeholder to a server as a password.
-    fn refuse_unusable(&self, config: &Props) -> Result<()> {
-        if let Some((key, _)) = config.iter().find(|(_, value)| value.is_none()) {
-            return Err(Error::config(format!(
-                "Non-string value found in original settings for key {key}: null"
-            )));
-        }
-        if let Some(topic) = config.get("offsets.storage.topic") {
-            let detail = "offsets topics of single connectors are not available in this version; remove the key to use the \
-                          worker's offsets topic";
-            return Err(Error::invalid_config("offsets.storage.topic", topic, detail));
-        }
-        let providers = self.config.worker.props.get("config.providers").unwrap_or_default();
-        for provider in providers.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            let placeholder = format!("${{{provider}:");
-            let used = config
-                .iter()
-                .find(|(_, value)| value.is_some_and(|value| value.contains(&placeholder)));
-            if let Some((key, value)) = used {
-                let detail = "config providers are not available in this version; give the value itself";
-                return Err(Error::invalid_config(key, value.unwrap_or_default(), detail));
-            }
-        }
-        Ok(())
     }
 
     /// Stops instances, all at once; one that takes longer than five seconds is given up.
@@ -235,10 +224,11 @@ impl Runtime {
     pub async fn task_configs(&self, name: &str) -> Result<Vec<Props>> {
         let found = lock(&self.connectors)
             .get(name)
-            .map(|handle| (handle.remote(), handle.config.clone()));
-        let Some((Some(remote), config)) = found else {
+            .map(|handle| (handle.remote(), handle.stored.clone()));
+        let Some((Some(remote), stored)) = found else {
             return Err(Error::connect(format!("Connector {name} not found in this worker.")));
         };
+        let config = self.resolve(&stored)?;
         let plugin = self
             .plugins
             .connector(config.get("connector.class").unwrap_or_default().trim())?;
@@ -248,7 +238,11 @@ impl Runtime {
             remote.fail(error.clone()).await;
             return Err(error);
         }
-        Ok(task_configs::complete(plugin, &config, made))
+        let mut configs = task_configs::complete(plugin, &config, made);
+        for config in &mut configs {
+            restore_placeholders(&stored, config);
+        }
+        Ok(configs)
     }
 
     /// Brings a connector to another target state.
@@ -378,7 +372,9 @@ impl Runtime {
         if count == 0 {
             return Ok(());
         }
-        let producers = self.clients.fencing_producers(connector, config, count)?;
+        let producers = self
+            .clients
+            .fencing_producers(connector, &self.resolve(config)?, count)?;
         transactions::fence(producers, transactions::COORDINATOR_TIMEOUT).await
     }
 
@@ -391,16 +387,34 @@ impl Runtime {
 
 /// A configuration whose placeholders are resolved each time it is asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct ConfigResolver(Props);
+pub(crate) struct ConfigResolver {
+    stored: Props,
+    providers: Arc<Providers>,
+}
 
 impl ConfigResolver {
-    pub(crate) fn new(config: Props) -> Self {
-        ConfigResolver(config)
+    pub(crate) fn new(stored: Props, providers: Arc<Providers>) -> Self {
+        ConfigResolver { stored, providers }
     }
 
     pub(crate) fn resolve(&self) -> Result<Props> {
-        Ok(self.0.clone())
+        self.providers.resolve(&self.stored)
     }
+}
+
+/// Nulls, as in Connect, and settings whose neglect would lose positions.
+fn refuse_unusable(config: &Props) -> Result<()> {
+    if let Some((key, _)) = config.iter().find(|(_, value)| value.is_none()) {
+        return Err(Error::config(format!(
+            "Non-string value found in original settings for key {key}: null"
+        )));
+    }
+    if let Some(topic) = config.get("offsets.storage.topic") {
+        let detail = "offsets topics of single connectors are not available in this version; remove the key to use the \
+                      worker's offsets topic";
+        return Err(Error::invalid_config("offsets.storage.topic", topic, detail));
+    }
+    Ok(())
 }
 
 fn unknown_kind(class: &str) -> Error {

@@ -64,13 +64,19 @@ impl Runtime {
     }
 
     pub(super) async fn make_task(&self, start: StartTask, status: &Arc<TaskStatusWriter>) -> Result<TaskHandle> {
+        let resolver = ConfigResolver::new(start.task_config.clone(), self.config.worker.providers.clone());
+        let start = StartTask {
+            connector_config: self.resolve(&start.connector_config)?,
+            task_config: resolver.resolve()?,
+            ..start
+        };
         Limits::from_props(&start.connector_config)?.check(&start.id.connector, start.task_count)?;
         let plugin = self.task_plugin(&start)?;
         let converters = ConverterSet::new(&self.plugins, &start.connector_config, &self.config.worker.props)?;
         let chain = Chain::new(&self.plugins, &start.connector_config)?;
         match plugin.kind {
-            PluginKind::Source { task, .. } => self.make_source(start, task(), converters, chain, status),
-            PluginKind::Sink { task, .. } => self.make_sink(start, task(), converters, chain, status),
+            PluginKind::Source { task, .. } => self.make_source(start, resolver, task(), converters, chain, status),
+            PluginKind::Sink { task, .. } => self.make_sink(start, resolver, task(), converters, chain, status),
             _ => Err(unknown_kind(plugin.class)),
         }
     }
@@ -78,6 +84,7 @@ impl Runtime {
     fn make_source(
         &self,
         start: StartTask,
+        resolver: ConfigResolver,
         task: Box<dyn SourceTask>,
         converters: ConverterSet,
         chain: Chain,
@@ -128,7 +135,7 @@ impl Runtime {
             store: self.offsets.clone(),
         };
         let context = SourceContext {
-            resolver: ConfigResolver::new(start.task_config.clone()),
+            resolver,
             offsets: Arc::new(offsets),
         };
         let run = SourceRun {
@@ -148,6 +155,7 @@ impl Runtime {
     fn make_sink(
         &self,
         start: StartTask,
+        resolver: ConfigResolver,
         task: Box<dyn SinkTask>,
         converters: ConverterSet,
         chain: Chain,
@@ -189,7 +197,7 @@ impl Runtime {
                 let operator = Arc::new(Operator::new(id, &errors, dead_letters));
                 let parts = SinkParts {
                     task,
-                    context: Arc::new(SinkContext::new(ConfigResolver::new(config.clone()), &operator)),
+                    context: Arc::new(SinkContext::new(resolver, &operator)),
                     config,
                     consumer: TaskConsumer::new(&client)?,
                     subscription,

@@ -17,7 +17,7 @@ mod validators;
 
 pub use infos::{ConfigInfo, ConfigInfos, ConfigKeyInfo, ConfigValueInfo};
 
-use crate::config::{OverridePolicy, WorkerConfig};
+use crate::config::{OverridePolicy, Providers, WorkerConfig};
 use crate::herder::{HerderError, HerderResult, ValidateConfig};
 use crate::plugins::{BAD_REQUEST, Found, ListedKind, Plugins, check_version};
 use async_trait::async_trait;
@@ -27,15 +27,6 @@ use std::sync::Arc;
 use turnbuckle_api::config::{ConfigDef, ConfigKey, ConfigValue};
 use turnbuckle_api::plugin::{Plugin, PluginKind};
 use turnbuckle_api::{Error, Props, Result};
-
-/// Replaces placeholders of config providers.
-pub trait ResolveConfig: Send + Sync {
-    /// The configuration with values in place of placeholders; what no provider knows stays as it is.
-    ///
-    /// # Errors
-    /// `ConfigException` if a provider could not read its source.
-    fn resolve(&self, config: &Props) -> Result<Props>;
-}
 
 /// What validation needs to know of the worker.
 pub struct WorkerFacts {
@@ -48,8 +39,8 @@ pub struct WorkerFacts {
     pub key_converter: String,
     pub value_converter: String,
     pub header_converter: String,
-    /// Config providers; None if the worker has none.
-    pub resolver: Option<Arc<dyn ResolveConfig>>,
+    /// Config providers.
+    pub providers: Arc<Providers>,
 }
 
 /// Validates configurations and describes plugins.
@@ -105,19 +96,13 @@ impl Validator {
             key_converter: worker.common.key_converter.0.clone(),
             value_converter: worker.common.value_converter.0.clone(),
             header_converter: worker.common.header_converter.0.clone(),
-            resolver: None,
+            providers: worker.providers.clone(),
         };
         Self::with_facts(plugins, facts)
     }
 
     pub fn with_facts(plugins: Arc<Plugins>, facts: WorkerFacts) -> Self {
         Validator { plugins, facts }
-    }
-
-    /// Resolves placeholders of config providers before it validates.
-    pub fn with_resolver(mut self, resolver: Arc<dyn ResolveConfig>) -> Self {
-        self.facts.resolver = Some(resolver);
-        self
     }
 
     pub fn plugins(&self) -> &Plugins {
@@ -129,10 +114,7 @@ impl Validator {
     /// # Errors
     /// `BadRequestException` (400) without a connector class that is there; other kinds where validation itself fails.
     pub async fn validate(&self, given: &Props) -> Result<ConfigInfos> {
-        let resolved = match &self.facts.resolver {
-            Some(resolver) => resolver.resolve(given)?,
-            None => given.clone(),
-        };
+        let resolved = self.facts.providers.resolve(given)?;
         let props = &resolved;
         let Some(class) = props.get("connector.class") else {
             let message = format!("Connector config {} contains no connector type", names_only(given));

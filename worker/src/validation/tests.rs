@@ -63,7 +63,7 @@ fn validator(policy: OverridePolicy) -> super::Validator {
         key_converter: "String".to_string(),
         value_converter: STRING.to_string(),
         header_converter: "org.apache.kafka.connect.storage.SimpleHeaderConverter".to_string(),
-        resolver: None,
+        providers: Arc::default(),
     };
     super::Validator::with_facts(plugins(), facts)
 }

@@ -9,8 +9,10 @@ pub use settings::{
 use super::client::table;
 use super::override_policy::OverridePolicy;
 use super::properties;
+use super::providers::Providers;
 use super::restarts::{RestartPolicy, Restarts};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use turnbuckle_api::{Config, Props, Result};
 
@@ -36,13 +38,15 @@ pub enum ModeSettings {
 /// Everything the worker was told.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
-    /// The text as given, unknown keys included: clients, converters, providers and extensions take theirs from it.
+    /// The text as given, unknown keys included, with values in place of placeholders: clients, converters, providers and extensions take theirs from it.
     pub props: Props,
     pub common: CommonSettings,
     pub rest: RestSettings,
     pub mode: ModeSettings,
     pub override_policy: OverridePolicy,
     pub restarts: Restarts,
+    /// What resolves placeholders.
+    pub providers: Arc<Providers>,
 }
 
 /// Keys that start so belong to clients, plugins or topics, which know them better.
@@ -95,6 +99,8 @@ impl WorkerConfig {
     /// # Errors
     /// As [`WorkerConfig::load`].
     pub fn from_props(mode: Mode, props: Props) -> Result<WorkerConfig> {
+        let providers = Providers::from_props(&props)?;
+        let props = providers.resolve(&props)?;
         let common = CommonSettings::from_props(&props)?;
         let rest = RestSettings::from_props(&props)?;
         let mode = match mode {
@@ -110,6 +116,7 @@ impl WorkerConfig {
             mode,
             override_policy,
             restarts,
+            providers: Arc::new(providers),
         })
     }
 
