@@ -60,6 +60,10 @@ const UNLISTED: &[(&str, &str)] = &[
     ),
 ];
 
+/// Plugins whose simple names another one has. Who has either of them installed with Connect may use the short name; here it
+/// stays that of the more common one.
+const WITHOUT_ALIAS: &[&str] = &["com.redis.kafka.connect.RedisSinkConnector"];
+
 const OVERRIDE_POLICY: &str = "ConnectorClientConfigOverridePolicy";
 
 /// What Connect shows as the version of a plugin that has none.
@@ -160,7 +164,7 @@ impl Plugins {
     pub fn new(mut list: Vec<Plugin>) -> Self {
         list.sort_by_key(|plugin| plugin.class);
         let mut aliases = Aliases::default();
-        for plugin in &list {
+        for plugin in list.iter().filter(|plugin| !WITHOUT_ALIAS.contains(&plugin.class)) {
             for kind in ListedKind::ALL.into_iter().filter(|kind| kind.includes(plugin)) {
                 aliases.add(plugin.class, kind.interface());
             }
