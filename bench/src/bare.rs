@@ -4,6 +4,7 @@ use futures::TryStreamExt;
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::{PgConnection, PgPoolCopyExt as _};
 use sqlx::{Connection, Executor};
+use turnbuckle_tests::redis::Redis;
 
 /// Reads a whole PostgreSQL table by binary COPY and throws it away.
 pub(crate) async fn read_postgres(url: &str, table: &str) {
@@ -39,4 +40,17 @@ pub(crate) async fn copy_postgres(url: &str, from: &str, to: &str) {
     }
     copy.send(buffer).await.expect("write COPY");
     copy.finish().await.expect("finish COPY");
+}
+
+/// Sets keys by pipelines of a thousand SETs.
+pub(crate) async fn set_redis(redis: &mut Redis, pairs: impl Iterator<Item = (String, String)>) {
+    let mut pipeline = Vec::with_capacity(1000);
+    for pair in pairs {
+        pipeline.push(pair);
+        if pipeline.len() == 1000 {
+            redis.set_all(&pipeline).await;
+            pipeline.clear();
+        }
+    }
+    redis.set_all(&pipeline).await;
 }

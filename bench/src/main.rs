@@ -1,6 +1,6 @@
 //! Speed and size of the worker beside a bare client loop, on real servers of this machine.
 //!
-//! Each scenario moves the same rows twice: once by a loop that does the least a client can do (read and discard; COPY), once
+//! Each scenario moves the same rows twice: once by a loop that does the least a client can do (read and discard; COPY; pipelined SETs), once
 //! by a worker with a connector. Both are measured in the same run, so the ratio says something even on a noisy machine. Rows
 //! have eight columns: bigint, int, text, two doubles, a real, a timestamp and 128 characters of text; records are Avro.
 //!

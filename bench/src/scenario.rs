@@ -5,7 +5,9 @@ use crate::measure::{self, Measured};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use turnbuckle_tests::db::Database;
-use turnbuckle_tests::kafka::Kafka;
+use turnbuckle_tests::kafka::{Kafka, Row};
+use turnbuckle_tests::private::Private;
+use turnbuckle_tests::redis::Redis;
 use turnbuckle_tests::services;
 use turnbuckle_tests::wait_until;
 use turnbuckle_tests::worker::Worker;
@@ -22,6 +24,7 @@ enum Way {
     SourceMariaDb,
     SinkInsert,
     SinkUpsert,
+    SinkRedis,
 }
 
 /// All scenarios; the sinks read the topic that the PostgreSQL source filled.
@@ -42,7 +45,16 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "jdbc-sink-postgresql-upsert",
         way: Way::SinkUpsert,
     },
+    Scenario {
+        name: "redis-sink",
+        way: Way::SinkRedis,
+    },
 ];
+
+/// Keys and values for Redis: a key per row, 128 characters of text.
+fn redis_pair(number: u64) -> (String, String) {
+    (format!("reading-{number}"), format!("{number:0>128}"))
+}
 
 /// Databases with the rows.
 pub(crate) struct Setup {
@@ -50,6 +62,8 @@ pub(crate) struct Setup {
     postgres: Database,
     mariadb: Database,
     kafka: Kafka,
+    /// A server of its own: the one of the tests keeps its log on disk.
+    redis: Private,
     topics: String,
 }
 
@@ -92,6 +106,7 @@ impl Setup {
             postgres,
             mariadb,
             kafka: Kafka::shared(),
+            redis: Private::redis(&["appendonly no"]).await,
             topics: turnbuckle_tests::unique("bench"),
         }
     }
@@ -134,10 +149,24 @@ impl Setup {
                     .await
                     .1
             }
+            Way::SinkRedis => {
+                let mut redis = Redis::database(self.redis.services().redis(), 0).await;
+                let measured = measure::own(bare::set_redis(&mut redis, (0..self.rows).map(redis_pair)))
+                    .await
+                    .1;
+                redis.ask::<()>(&["FLUSHALL"]).await;
+                measured
+            }
         }
     }
 
     pub(crate) async fn run_worker(&self, scenario: &Scenario) -> Measured {
+        if scenario.way == Way::SinkRedis {
+            let rows = (0..self.rows)
+                .map(redis_pair)
+                .map(|(key, value)| Row::keyed(key, value));
+            self.kafka.produce(&self.topic(scenario.way), rows).await;
+        }
         let worker = Worker::distributed(&[("offset.flush.interval.ms", "5000")]).await;
         let (cpu, start) = (worker.process.cpu_time(), Instant::now());
         let (name, config) = self.connector(scenario);
@@ -155,10 +184,10 @@ impl Setup {
 
     /// Topic of a source, which the sinks read.
     fn topic(&self, way: Way) -> String {
-        let database = if way == Way::SourceMariaDb {
-            "mariadb"
-        } else {
-            "postgres"
+        let database = match way {
+            Way::SourceMariaDb => "mariadb",
+            Way::SinkRedis => "redis",
+            _ => "postgres",
         };
         format!("{}-{database}-readings", self.topics)
     }
@@ -206,6 +235,13 @@ impl Setup {
                     "pk.fields": if upsert { "id" } else { "" },
                 })
             }
+            Way::SinkRedis => json!({
+                "connector.class": "RedisSink",
+                "topics": self.topic(way),
+                "redis.hosts": self.redis.services().redis(),
+                "redis.database": "0",
+                "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+            }),
         };
         if let (Some(config), Some(own)) = (config.as_object_mut(), own.as_object()) {
             config.extend(own.clone());
@@ -241,6 +277,14 @@ impl Setup {
                     .await;
                 }
                 assert_eq!(self.postgres.count(target(way)).await, self.rows);
+            }
+            Way::SinkRedis => {
+                let mut redis = Redis::database(self.redis.services().redis(), 0).await;
+                let (last, _) = redis_pair(self.rows - 1);
+                wait_until("the last key in Redis", LONGEST, async || {
+                    redis.try_ask::<bool>(&["EXISTS", &last]).await.unwrap_or(false)
+                })
+                .await;
             }
         }
     }

@@ -16,6 +16,7 @@ pub mod kafka;
 pub mod localize;
 pub mod private;
 pub mod process;
+pub mod redis;
 pub mod registry;
 pub mod rest;
 pub mod services;

@@ -27,6 +27,13 @@ impl Private {
         Self::start_with(names, &[("tls", String::new())]).await
     }
 
+    /// A Redis server with these lines in its configuration; one of them may make it a sentinel. `{port}` and
+    /// `{extra_port}` stand for its port and a second one (`REDIS_EXTRA` of the settings).
+    pub async fn redis(lines: &[&str]) -> Self {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        Self::start_with(&["redis"], &[("redis.overrides", text)]).await
+    }
+
     /// A broker with additional settings. `{port}`, `{controller_port}` and `{extra_port}` in a value stand for the
     /// broker's ports, so that a test may add a listener (`extra_port` is `KAFKA_EXTRA_PORT` of the settings).
     pub async fn broker(overrides: &[(&str, &str)]) -> Self {
