@@ -65,33 +65,31 @@ impl Failure {
         }
     }
 
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Failure::Connection(error) | Failure::Busy(error) | Failure::Record(error) | Failure::Fatal(error) => error,
+        }
+    }
+
     /// True if the same batch may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self, Failure::Connection(_) | Failure::Busy(_))
     }
 }
 
-/// Of an attempt to connect. A login that is refused will be refused again.
+/// Of an attempt to connect. What the server or the configuration refuses will be refused again.
 pub(crate) fn cannot_connect(topology: &Topology, error: &RedisError) -> Failure {
-    let detail = error.detail().map(str::to_string);
-    let refused = match error.kind() {
-        redis::ErrorKind::AuthenticationFailed
-        | redis::ErrorKind::InvalidClientConfig
-        | redis::ErrorKind::UnexpectedReturnType
-        | redis::ErrorKind::MasterNameNotFoundBySentinel => true,
-        redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => {
-            !matches!(Failure::of(error), Failure::Busy(_) | Failure::Connection(_))
-        }
-        _ => false,
+    let passing = match error.kind() {
+        redis::ErrorKind::InvalidClientConfig
+        | redis::ErrorKind::AuthenticationFailed
+        | redis::ErrorKind::MasterNameNotFoundBySentinel => false,
+        _ => Failure::of(error).is_passing(),
     };
-    let cause = match (error.kind(), detail) {
-        (redis::ErrorKind::AuthenticationFailed, Some(detail)) => Error::new(COMMAND_EXCEPTION, detail),
-        _ => Error::new(COMMAND_EXCEPTION, error.to_string()),
-    };
+    let cause = Failure::of(error).into_error();
     let error = Error::wrap(CONNECTION_EXCEPTION, format!("Unable to connect to {topology}"), cause);
-    match refused {
-        true => Failure::Fatal(error),
-        false => Failure::Connection(error),
+    match passing {
+        true => Failure::Connection(error),
+        false => Failure::Fatal(error),
     }
 }
 

@@ -21,6 +21,14 @@ impl StoredOffsets {
         }
     }
 
+    /// The record is the next to be written of its partition.
+    pub(crate) fn set_to(&mut self, record: &Record) {
+        if let Origin::Sink(origin) = &record.origin {
+            let partition = TopicPartition::new(origin.topic.clone(), origin.partition);
+            self.0.insert(partition, origin.offset);
+        }
+    }
+
     /// Takes over what another one knows.
     pub(crate) fn extend(&mut self, other: StoredOffsets) {
         self.0.extend(other.0);

@@ -26,7 +26,7 @@ pub(crate) struct Writer {
     progress: Option<Progress>,
 }
 
-/// Which records of a batch are written already: structures that grow must not get them twice.
+/// Which records of a batch are settled already: reported, or written to a structure that must not get them twice.
 struct Progress {
     /// Coordinates of the first record and length, by which the batch is known again.
     first: String,
@@ -99,9 +99,7 @@ impl Writer {
                     tracing::warn!(attempt, attempts, %error, "cannot connect to Redis; will try again");
                     tokio::time::sleep(self.settings.retry_delay).await;
                 }
-                Err(
-                    Failure::Connection(error) | Failure::Busy(error) | Failure::Record(error) | Failure::Fatal(error),
-                ) => return Err(error),
+                Err(failure) => return Err(failure.into_error()),
             }
         }
         self.check_module().await
@@ -219,9 +217,7 @@ impl Writer {
             }
             if let Err(error) = self.mapper.map(position, record, &mut current, true) {
                 report(record, error, reporter).await?;
-                if let Some(progress) = &mut self.progress {
-                    progress.mark(position..position + 1);
-                }
+                self.mark_done(records, position..position + 1);
             }
             if self.stores_offsets() {
                 reached.advance(record);
@@ -260,39 +256,30 @@ impl Writer {
         let transaction = self.settings.write.transaction || stores_offsets;
         let places = commands.take_records();
         let replies = self.run(commands, transaction).await?;
+        let appends = self.settings.write.structure.appends() && !stores_offsets;
         let mut refused: Vec<Refused> = Vec::new();
         let mut failed: Option<Failure> = None;
-        let mut progress = match self.settings.write.structure.appends() && !stores_offsets {
-            true => Some(self.progress.take().unwrap_or_else(|| Progress::new(records))),
-            false => None,
-        };
+        let mut at_fault = 0..0;
         for (place, reply) in places.iter().zip(&replies) {
             let Value::ServerError(error) = reply else {
-                if let Some(progress) = &mut progress {
-                    progress.mark(place.clone());
+                // A record's first command decides.
+                if appends && *place != at_fault {
+                    self.mark_done(records, place.clone());
                 }
                 continue;
             };
             match Failure::of_reply(error) {
                 // Offsets stand for no record: their failure is that of the whole.
-                Failure::Record(error) if place.is_empty() => failed = Some(Failure::Fatal(error)),
-                Failure::Record(error) => {
-                    // A record may have several commands; one report is enough.
-                    if refused.last().is_none_or(|last| last.records != *place) {
-                        refused.push(Refused {
-                            records: place.clone(),
-                            error,
-                        });
-                    }
-                }
-                failure => {
-                    failed = Some(failure);
-                    break;
-                }
+                Failure::Record(error) if place.is_empty() => failed = failed.or(Some(Failure::Fatal(error))),
+                // A record may have several commands; one report is enough.
+                Failure::Record(_) if *place == at_fault => {}
+                Failure::Record(error) => refused.push(Refused {
+                    records: place.clone(),
+                    error,
+                }),
+                failure => failed = failed.or(Some(failure)),
             }
-        }
-        if progress.is_some() {
-            self.progress = progress;
+            at_fault = place.clone();
         }
         if let Some(failure) = failed {
             return Err(failure);
@@ -329,6 +316,11 @@ impl Writer {
         }
     }
 
+    /// Remembers records that need not be written when the batch comes again.
+    fn mark_done(&mut self, records: &[Record], place: Range<usize>) {
+        self.progress.get_or_insert_with(|| Progress::new(records)).mark(place);
+    }
+
     /// Finds the records at fault and hands them to the reporter.
     async fn settle(
         &mut self,
@@ -340,13 +332,28 @@ impl Writer {
             if place.len() > 1 {
                 self.write_singly(place, records, reporter).await?;
             } else if let Some(record) = records.get(place.start) {
-                report_refused(record, error, reporter).await?;
-                if let Some(progress) = &mut self.progress {
-                    progress.mark(place);
+                if let Err(error) = report_refused(record, error, reporter).await {
+                    self.take_back_offset(record).await;
+                    return Err(error);
                 }
+                self.mark_done(records, place);
             }
         }
         Ok(())
+    }
+
+    /// The transaction that a refused record was in stored an offset beyond it: the next task must begin with the record.
+    async fn take_back_offset(&mut self, record: &Record) {
+        if !self.stores_offsets() {
+            return;
+        }
+        let mut before = StoredOffsets::default();
+        before.set_to(record);
+        let mut commands = Commands::new(false);
+        self.add_offsets(&mut commands, &before);
+        if let Err(failure) = self.run(commands, false).await {
+            tracing::error!(record = record.coordinates(), error = %failure.into_error(), "the offset in Redis is beyond a record that is not written");
+        }
     }
 
     /// A merged command was refused because of some of its records: each on its own then.
@@ -368,8 +375,11 @@ impl Writer {
             Err(failure) => return Err(self.give_up(failure)),
         };
         for Refused { records: place, error } in refused {
-            if let Some(record) = records.get(place.start) {
-                report_refused(record, error, reporter).await?;
+            if let Some(record) = records.get(place.start)
+                && let Err(error) = report_refused(record, error, reporter).await
+            {
+                self.take_back_offset(record).await;
+                return Err(error);
             }
         }
         Ok(())
@@ -377,7 +387,6 @@ impl Writer {
 
     /// The error by which the framework tries again or ends the task.
     fn give_up(&mut self, failure: Failure) -> Error {
-        let passing = failure.is_passing();
         match failure {
             Failure::Connection(error) if !self.settings.reconnect => {
                 let text = "The connection to Redis is lost, and redis.auto.reconnect.enabled is false";
@@ -390,8 +399,8 @@ impl Writer {
                 }
                 retriable(error)
             }
-            Failure::Busy(error) if passing => retriable(error),
-            Failure::Busy(error) | Failure::Record(error) | Failure::Fatal(error) => {
+            Failure::Busy(error) => retriable(error),
+            Failure::Record(error) | Failure::Fatal(error) => {
                 match self.settings.write.structure.module_command() {
                     Some((command, module)) if error.to_string().contains("unknown command") => {
                         self.lacks_module(command, module).with_cause(error)
@@ -410,6 +419,10 @@ impl Writer {
     /// Stores offsets for whoever reads them. What is written is safe already, and the consumer group has the offsets, too:
     /// a failure is only logged.
     pub(crate) async fn flush(&mut self, offsets: &SinkOffsets) {
+        if self.stores_offsets() {
+            // They went along with the data, and may be ahead of these.
+            return;
+        }
         let Some(session) = &mut self.session else {
             return;
         };

@@ -89,18 +89,33 @@ impl ConnectOptions {
     }
 
     async fn connect_to(&self, host: &HostPort) -> RedisResult<MultiplexedConnection> {
-        let info = self
-            .address(host)
-            .into_connection_info()?
-            .set_redis_settings(self.login())
-            .set_tcp_settings(self.tcp());
+        let info = self.address(host).into_connection_info()?.set_tcp_settings(self.tcp());
         let client = match &self.tls {
             Some(tls) => Client::build_with_tls(info, tls.certificates.clone())?,
             None => Client::open(info)?,
         };
-        client
+        self.log_in(&client).await
+    }
+
+    /// Connects and logs in by commands of our own: the client library does not tell what the server said to a login.
+    async fn log_in(&self, client: &Client) -> RedisResult<MultiplexedConnection> {
+        let mut connection = client
             .get_multiplexed_async_connection_with_config(&self.timeouts())
-            .await
+            .await?;
+        if let Some(password) = &self.password {
+            let mut auth = redis::cmd("AUTH");
+            if let Some(username) = &self.username {
+                auth.arg(username);
+            }
+            auth.arg(password.reveal());
+            auth.query_async::<Value>(&mut connection).await?;
+        }
+        if self.database != 0 && !self.is_cluster() {
+            let mut select = redis::cmd("SELECT");
+            select.arg(self.database);
+            select.query_async::<Value>(&mut connection).await?;
+        }
+        Ok(connection)
     }
 
     async fn connect_to_master(
@@ -112,14 +127,7 @@ impl ConnectOptions {
         let addresses: Vec<ConnectionAddr> = sentinels.iter().map(|host| self.address(host)).collect();
         let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?
             .set_client_to_redis_tcp_settings(self.tcp())
-            .set_client_to_sentinel_tcp_settings(self.tcp())
-            .set_client_to_redis_db(self.database);
-        if let Some(username) = &self.username {
-            builder = builder.set_client_to_redis_username(username);
-        }
-        if let Some(password) = &self.password {
-            builder = builder.set_client_to_redis_password(password.reveal());
-        }
+            .set_client_to_sentinel_tcp_settings(self.tcp());
         if let Some(username) = login.0 {
             builder = builder.set_client_to_sentinel_username(username);
         }
@@ -148,9 +156,7 @@ impl ConnectOptions {
                 )));
             }
         };
-        client
-            .get_multiplexed_async_connection_with_config(&self.timeouts())
-            .await
+        self.log_in(&client).await
     }
 
     fn address(&self, host: &HostPort) -> ConnectionAddr {
@@ -163,20 +169,6 @@ impl ConnectOptions {
                 tls_params: None,
             },
         }
-    }
-
-    fn login(&self) -> RedisConnectionInfo {
-        let mut login = RedisConnectionInfo::default();
-        if !self.is_cluster() {
-            login = login.set_db(self.database);
-        }
-        if let Some(username) = &self.username {
-            login = login.set_username(username);
-        }
-        if let Some(password) = &self.password {
-            login = login.set_password(password.reveal());
-        }
-        login
     }
 
     fn tcp(&self) -> TcpSettings {
