@@ -640,7 +640,11 @@ async fn a_new_master_of_the_sentinels_is_written_to() {
     .await;
     master.kill(&["redis"]).await;
     kafka.produce(&topic, rows(1000..2000)).await;
-    wait_keys(&mut copy, 2000).await;
+    // Who is promoted closes its connections.
+    wait_until("all keys on the new master", PATIENCE, async || {
+        keys(&mut Redis::database(replica.services().redis(), 1).await).await == 2000
+    })
+    .await;
 }
 
 /// A validation names the key at fault; a configuration that is right has no errors.

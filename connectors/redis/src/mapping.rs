@@ -242,7 +242,7 @@ impl Mapper {
         let mut set = command("HSET", key);
         let mut delete = command("HDEL", key);
         let (mut present, mut absent, mut size) = (0, 0, 0);
-        self.for_each_field(record, &mut |name, value| match value {
+        self.for_each_field(record, |name, value| match value {
             None => {
                 absent += 1;
                 delete.arg(name);
@@ -269,7 +269,7 @@ impl Mapper {
         }
         add.arg("*");
         let mut size = 0;
-        self.for_each_field(record, &mut |name, value| {
+        self.for_each_field(record, |name, value| {
             if let Some(value) = value {
                 size += name.len() + value.len();
                 add.arg(name).arg(value);
@@ -286,7 +286,7 @@ impl Mapper {
     }
 
     /// Fields of a struct or a map with their texts; null fields of a struct have none.
-    fn for_each_field(&mut self, record: &Record, take: &mut dyn FnMut(&[u8], Option<&[u8]>)) -> Result<()> {
+    fn for_each_field(&self, record: &Record, mut take: impl FnMut(&[u8], Option<&[u8]>)) -> Result<()> {
         let charset = self.options.charset;
         let (mut name, mut text) = (Vec::new(), Vec::new());
         let mut field = |key: &Value, value: &Value, null_is_text: bool| {

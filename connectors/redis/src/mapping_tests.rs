@@ -169,7 +169,7 @@ fn each_structure_has_its_commands() {
         (
             &[("redis.type", "TIMESERIES")],
             record(1000i64, 2i32),
-            vec!["TS.ADD t 1000 2".into()],
+            vec!["TS.ADD t 1000 2.0".into()],
         ),
         (
             &[("redis.type", "PUBSUB")],

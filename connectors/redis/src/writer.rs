@@ -400,14 +400,12 @@ impl Writer {
                 retriable(error)
             }
             Failure::Busy(error) => retriable(error),
-            Failure::Record(error) | Failure::Fatal(error) => {
-                match self.settings.write.structure.module_command() {
-                    Some((command, module)) if error.to_string().contains("unknown command") => {
-                        self.lacks_module(command, module).with_cause(error)
-                    }
-                    _ => Error::wrap(ErrorKind::Connect, "Redis can't be written to", error),
+            Failure::Record(error) | Failure::Fatal(error) => match self.settings.write.structure.module_command() {
+                Some((command, module)) if error.to_string().contains("unknown command") => {
+                    self.lacks_module(command, module).with_cause(error)
                 }
-            }
+                _ => Error::wrap(ErrorKind::Connect, "Redis can't be written to", error),
+            },
         }
     }
 

@@ -15,8 +15,8 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
-    RedisError, RedisResult, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
+    RedisResult, TlsMode, Value,
 };
 use std::time::Duration;
 use turnbuckle_api::Password;
@@ -72,7 +72,9 @@ impl ConnectOptions {
     pub(crate) async fn connect(&self) -> Result<Session, Failure> {
         let session = match &self.topology {
             Topology::Standalone(host) => self.connect_to(host).await.map(Session::Single),
-            Topology::Cluster(hosts) => Cluster::connect(self, hosts).await.map(Session::Cluster),
+            Topology::Cluster(hosts) => Cluster::connect(self, hosts)
+                .await
+                .map(|cluster| Session::Cluster(Box::new(cluster))),
             Topology::Sentinel {
                 sentinels,
                 master,
@@ -193,7 +195,7 @@ const WRITE_BUFFER: usize = 256 * 1024;
 /// Open connections.
 pub(crate) enum Session {
     Single(MultiplexedConnection),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
 }
 
 impl Session {

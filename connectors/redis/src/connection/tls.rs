@@ -126,8 +126,10 @@ fn certificates_pem(ders: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn client_config(identity: &Identity) -> ClientTlsConfig {
+    // In the form that rustls takes: some stores leave a part out that it wants.
+    let (_, key) = identity.to_rustls();
     ClientTlsConfig {
         client_cert: certificates_pem(&identity.chain),
-        client_key: identity.key.to_pem().into_bytes(),
+        client_key: pem::encode(identity.key.label(), key.secret_der()).into_bytes(),
     }
 }
