@@ -647,6 +647,9 @@ async fn a_new_master_of_the_sentinels_is_written_to() {
     .await;
 }
 
+/// Class, settings, and the keys that have errors.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
 /// A validation names the key at fault; a configuration that is right has no errors.
 #[tokio::test]
 async fn validation_names_the_key_at_fault() {
@@ -663,7 +666,7 @@ async fn validation_names_the_key_at_fault() {
             .map(|c| c["value"]["name"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         (CACHE, &[], &[]),
         (CACHE, &[("redis.client.mode", "cluster")], &["redis.client.mode"]),
         (CACHE, &[("redis.client.mode", "Sentinel")], &["redis.sentinel.master"]),
