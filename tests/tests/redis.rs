@@ -606,47 +606,6 @@ async fn a_cluster_gets_all_keys_also_while_slots_move() {
     assert!(!status.to_string().contains("FAILED"), "{status}");
 }
 
-#[tokio::test]
-async fn a_new_master_of_the_sentinels_is_written_to() {
-    let (kafka, topic) = (Kafka::shared(), unique("sentinel"));
-    let mut master = Private::redis(&[]).await;
-    let (host, port) = master.services().redis().split_once(':').unwrap();
-    let replica = Private::redis(&[&format!("replicaof {host} {port}")]).await;
-    let sentinel = Private::redis(&[
-        &format!("sentinel monitor main {host} {port} 1"),
-        "sentinel down-after-milliseconds main 1000",
-        "sentinel failover-timeout main 5000",
-    ])
-    .await;
-    let worker = Worker::distributed(&[]).await;
-    let more = [
-        ("redis.hosts", sentinel.services().redis()),
-        ("redis.client.mode", "Sentinel"),
-        ("redis.sentinel.master", "main"),
-        ("redis.connection.retry.delay.ms", "200"),
-    ];
-    kafka.produce(&topic, rows(0..1000)).await;
-    start(&worker, &sink(CACHE, &topic, &more)).await;
-    let mut copy = Redis::database(replica.services().redis(), 1).await;
-    wait_keys(&mut copy, 1000).await;
-    // The sentinel must know the replica before the master dies.
-    let mut sentinels = Redis::at(&format!("redis://{}", sentinel.services().redis())).await;
-    wait_until("the replica's name", PATIENCE, async || {
-        let told = sentinels
-            .try_ask::<Vec<redis::Value>>(&["SENTINEL", "REPLICAS", "main"])
-            .await;
-        told.is_ok_and(|replicas| !replicas.is_empty())
-    })
-    .await;
-    master.kill(&["redis"]).await;
-    kafka.produce(&topic, rows(1000..2000)).await;
-    // Who is promoted closes its connections.
-    wait_until("all keys on the new master", PATIENCE, async || {
-        keys(&mut Redis::database(replica.services().redis(), 1).await).await == 2000
-    })
-    .await;
-}
-
 /// Class, settings, and the keys that have errors.
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
 

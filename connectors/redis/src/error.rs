@@ -80,9 +80,9 @@ impl Failure {
 /// Of an attempt to connect. What the server or the configuration refuses will be refused again.
 pub(crate) fn cannot_connect(topology: &Topology, error: &RedisError) -> Failure {
     let passing = match error.kind() {
-        redis::ErrorKind::InvalidClientConfig
-        | redis::ErrorKind::AuthenticationFailed
-        | redis::ErrorKind::MasterNameNotFoundBySentinel => false,
+        redis::ErrorKind::InvalidClientConfig | redis::ErrorKind::AuthenticationFailed => false,
+        // Sentinels also say so while they are choosing a new master.
+        redis::ErrorKind::MasterNameNotFoundBySentinel => true,
         _ => Failure::of(error).is_passing(),
     };
     let cause = Failure::of(error).into_error();
