@@ -12,10 +12,10 @@ SERVICES := tests/services/services
 TARGET   := $(or $(CARGO_TARGET_DIR),target)/debug
 WORKER   := $(abspath $(TARGET)/turnbuckle)
 
-.PHONY: help build demo test lint bench golden replay conformance services services-stop
+.PHONY: help build demo test lint bench soak golden replay conformance services services-stop
 
 help:
-	@echo 'make demo | test | lint | bench | golden | replay | conformance | services | services-stop'
+	@echo 'make demo | test | lint | bench | soak | golden | replay | conformance | services | services-stop'
 
 # Always the whole workspace: cargo chooses other features of the dependencies for a single package and would build
 # them a second time.
@@ -37,6 +37,11 @@ lint:
 # Speed and size beside the JVM worker and a bare client loop; ARGS go to the program.
 bench:
 	cargo run --release -p turnbuckle-bench -- $(ARGS)
+
+# Three workers under kill -9, SIGSTOP and broker restarts, first at least once, then exactly once; ARGS go to the program.
+soak: build
+	$(SERVICES) with kafka postgres -- sh -c 'for mode in "" --exactly-once; do \
+	  TURNBUCKLE_BIN=$(WORKER) timeout 1800 $(TARGET)/soak $$mode $(ARGS) || exit 1; done'
 
 # Recorded answers of the Java classes: GOLDEN=folder.
 golden: build
