@@ -1,6 +1,7 @@
 //! The least a client can do with the same rows: what a connector is compared with.
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
+use serde_json::json;
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::{PgConnection, PgPoolCopyExt as _};
 use sqlx::{Connection, Executor};
@@ -53,4 +54,41 @@ pub(crate) async fn set_redis(redis: &mut Redis, pairs: impl Iterator<Item = (St
         }
     }
     redis.set_all(&pipeline).await;
+}
+
+/// Documents of one bulk request, and requests at once: the defaults of the sink.
+const BULK: u64 = 2000;
+const AT_ONCE: usize = 5;
+
+/// Writes rows like those of the table as documents of an index, by bulk requests.
+pub(crate) async fn bulk(url: &str, index: &str, rows: u64) {
+    let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+    let starts = (0..rows).step_by(BULK as usize);
+    let requests = futures::stream::iter(starts).map(|start| {
+        let http = http.clone();
+        async move {
+            let mut body = String::new();
+            for i in start..(start + BULK).min(rows) {
+                let document = json!({"id": i, "sensor": i % 1000, "name": format!("sensor {}", i % 1000),
+                    "x": i as f64 / 7.0, "y": i as f64 * 1.5, "z": i as f64 / 3.0, "at": 1_767_225_600_000_u64 + i,
+                    "note": "n".repeat(128)});
+                body.push_str(&format!(
+                    "{{\"index\":{{\"_index\":\"{index}\",\"_id\":\"{i}\"}}}}\n{document}\n"
+                ));
+            }
+            let request = http
+                .post(format!("{url}/_bulk"))
+                .header("content-type", "application/x-ndjson")
+                .body(body);
+            let answer = request
+                .send()
+                .await
+                .expect("a bulk request")
+                .text()
+                .await
+                .expect("its answer");
+            assert!(answer.contains("\"errors\":false"), "{answer:.500}");
+        }
+    });
+    requests.buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
 }

@@ -8,6 +8,7 @@ use turnbuckle_tests::db::Database;
 use turnbuckle_tests::kafka::{Kafka, Row};
 use turnbuckle_tests::private::Private;
 use turnbuckle_tests::redis::Redis;
+use turnbuckle_tests::search::Search;
 use turnbuckle_tests::services;
 use turnbuckle_tests::wait_until;
 use turnbuckle_tests::worker::Worker;
@@ -25,6 +26,7 @@ enum Way {
     SinkInsert,
     SinkUpsert,
     SinkRedis,
+    SinkSearch,
 }
 
 /// All scenarios; the sinks read the topic that the PostgreSQL source filled.
@@ -48,6 +50,10 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "redis-sink",
         way: Way::SinkRedis,
+    },
+    Scenario {
+        name: "elasticsearch-sink-insert",
+        way: Way::SinkSearch,
     },
 ];
 
@@ -135,6 +141,15 @@ impl Setup {
                     .await
                     .1
             }
+            Way::SinkSearch => {
+                let index = format!("{}-bare", self.topics);
+                self.empty_index(&index).await;
+                let measured = measure::own(bare::bulk(Search::opensearch().url(), &index, self.rows))
+                    .await
+                    .1;
+                assert_eq!(Search::opensearch().count(&index).await, self.rows);
+                measured
+            }
             Way::SinkInsert | Way::SinkUpsert => {
                 let key = if scenario.way == Way::SinkUpsert {
                     "INCLUDING ALL"
@@ -160,6 +175,14 @@ impl Setup {
         }
     }
 
+    /// Makes an empty index for the rows: unlike by default, it is searched only when asked to.
+    async fn empty_index(&self, index: &str) {
+        let search = Search::opensearch();
+        search.request("DELETE", &format!("/{index}"), None).await;
+        let settings = json!({"settings": {"refresh_interval": "-1", "number_of_replicas": 0}});
+        search.ok("PUT", &format!("/{index}"), Some(&settings)).await;
+    }
+
     pub(crate) async fn run_worker(&self, scenario: &Scenario) -> Measured {
         if scenario.way == Way::SinkRedis {
             let rows = (0..self.rows)
@@ -168,6 +191,9 @@ impl Setup {
             self.kafka.produce(&self.topic(scenario.way), rows).await;
         }
         let worker = Worker::distributed(&[("offset.flush.interval.ms", "5000")]).await;
+        if scenario.way == Way::SinkSearch {
+            self.empty_index(&self.topic(scenario.way)).await;
+        }
         let (cpu, start) = (worker.process.cpu_time(), Instant::now());
         let (name, config) = self.connector(scenario);
         worker.rest.create_json(&json!({"name": name, "config": config})).await;
@@ -220,6 +246,13 @@ impl Setup {
                     "poll.interval.ms": "100",
                 })
             }
+            Way::SinkSearch => json!({
+                "connector.class": "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
+                "connection.url": Search::opensearch().url(),
+                "topics": self.topic(way),
+                "key.ignore": "true",
+                "read.timeout.ms": "60000",
+            }),
             Way::SinkInsert | Way::SinkUpsert => {
                 let upsert = way == Way::SinkUpsert;
                 json!({
@@ -258,6 +291,17 @@ impl Setup {
                     self.kafka.end_offsets(&topic).await.values().sum::<i64>() as u64 >= self.rows
                 })
                 .await;
+            }
+            Way::SinkSearch => {
+                let (search, index) = (Search::opensearch(), self.topic(way));
+                // Counting documents would make the server gather them first; it knows how many it has taken.
+                let path = format!("/{index}/_stats/indexing");
+                wait_until("all documents", LONGEST, async || {
+                    let stats = search.ok("GET", &path, None).await;
+                    stats["_all"]["total"]["indexing"]["index_total"].as_u64() >= Some(self.rows)
+                })
+                .await;
+                assert_eq!(search.count(&index).await, self.rows);
             }
             Way::SinkInsert | Way::SinkUpsert => {
                 // Looking for the last row reads the whole table, so it waits until the table is about as large as it will be.

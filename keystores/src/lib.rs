@@ -8,8 +8,10 @@ mod der;
 mod identity;
 mod jks;
 pub mod pem;
+mod verifier;
 
 pub use identity::{Identity, PrivateKey};
+pub use verifier::verifier;
 
 use jks::JavaKeyStore;
 use p12_keystore::{KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};

@@ -19,6 +19,7 @@ pub mod process;
 pub mod redis;
 pub mod registry;
 pub mod rest;
+pub mod search;
 pub mod services;
 pub mod steps;
 pub mod wait;

@@ -40,6 +40,11 @@ const HOSTS: &[Host] = &[
         port: "1883",
         setting: "MQTT",
     },
+    Host {
+        names: &["elasticsearch", "opensearch", "localhost"],
+        port: "9200",
+        setting: "OPENSEARCH",
+    },
 ];
 
 /// The registry is named by a URL, and the local one answers below a path.

@@ -15,7 +15,8 @@ pub struct Private {
 }
 
 impl Private {
-    /// Starts servers by name: `kafka`, `registry`, `postgres`, `mariadb`, `redis`, `mosquitto`.
+    /// Starts servers by name: `kafka`, `registry`, `postgres`, `mariadb`, `redis`, `mosquitto`, `opensearch`,
+    /// `elasticsearch`.
     ///
     /// The registry keeps its schemas in memory: they are gone after a kill or stop. The others keep their data.
     pub async fn start(names: &[&str]) -> Self {
@@ -118,7 +119,17 @@ impl Drop for Private {
     fn drop(&mut self) {
         let mut arguments = arguments(&self.folder, "kill");
         arguments.push("--wipe".to_owned());
-        arguments.extend(["kafka", "registry", "postgres", "mariadb", "redis", "mosquitto"].map(str::to_owned));
+        let all = [
+            "kafka",
+            "registry",
+            "postgres",
+            "mariadb",
+            "redis",
+            "mosquitto",
+            "opensearch",
+            "elasticsearch",
+        ];
+        arguments.extend(all.map(str::to_owned));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         match services::run(&arguments) {
             Ok(_) => {

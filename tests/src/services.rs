@@ -97,6 +97,16 @@ impl Services {
         self.get("MQTT")
     }
 
+    /// `host:port` of OpenSearch.
+    pub fn opensearch(&self) -> &str {
+        self.get("OPENSEARCH")
+    }
+
+    /// `host:port` of Elasticsearch.
+    pub fn elasticsearch(&self) -> &str {
+        self.get("ELASTICSEARCH")
+    }
+
     /// Folder with the jars of Kafka and the JVM Connect worker.
     pub fn kafka_library(&self) -> &str {
         self.get("KAFKA_LIB")

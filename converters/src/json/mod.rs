@@ -19,7 +19,7 @@ mod schema_read;
 mod schema_write;
 #[cfg(test)]
 mod tests;
-pub(crate) mod text;
+pub mod text;
 mod unescape;
 mod write;
 
@@ -35,7 +35,8 @@ use turnbuckle_api::config::validator::{one_of, one_of_ignore_case};
 use turnbuckle_api::converter::{ConverterRole, Encoded, Step};
 use turnbuckle_api::plugin::{Plugin, PluginKind};
 use turnbuckle_api::{Config, Error, ErrorKind, KAFKA_VERSION, Props, Result, SchemaAndValue, SchemaRef, Value};
-use write::{Style, WriteNode};
+use write::WriteNode;
+pub use write::{Decimals, JsonWriter, Maps, Style};
 
 pub const PLUGIN: Plugin = Plugin {
     class: "org.apache.kafka.connect.json.JsonConverter",
@@ -122,7 +123,11 @@ impl JsonConverter {
         Ok(JsonConverter {
             schemas_enable: config.schemas_enable,
             style: Style {
-                numeric_decimals: config.decimal_format == DecimalFormat::Numeric,
+                decimals: match config.decimal_format {
+                    DecimalFormat::Base64 => Decimals::Base64,
+                    DecimalFormat::Numeric => Decimals::Numeric,
+                },
+                maps: Maps::Pairs,
                 replace_null: config.replace_null_with_default,
             },
             readable: Lru::new(capacity),

@@ -8,7 +8,7 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Appends a quoted string. Controls are escaped, and characters beyond the basic plane as two `\u` escapes; everything else
 /// stays UTF-8.
-pub(crate) fn append_string(text: &str, out: &mut Vec<u8>) {
+pub fn append_string(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
@@ -60,7 +60,7 @@ fn append_unit(unit: u16, out: &mut Vec<u8>) {
 }
 
 /// Appends quoted base64, padded, without line breaks.
-pub(crate) fn append_base64(bytes: &[u8], out: &mut Vec<u8>) {
+pub fn append_base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, b'=');
@@ -71,7 +71,7 @@ pub(crate) fn append_base64(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends an integer.
-pub(crate) fn append_i64(value: i64, out: &mut Vec<u8>) {
+pub fn append_i64(value: i64, out: &mut Vec<u8>) {
     let mut digits = [0u8; 20];
     let mut start = digits.len();
     let mut rest = value.unsigned_abs();

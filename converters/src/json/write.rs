@@ -10,10 +10,60 @@ const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// How values are written, from the configuration.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    /// Decimals as numbers, not as base64 of their unscaled value.
-    pub(super) numeric_decimals: bool,
-    pub(super) replace_null: bool,
+pub struct Style {
+    pub decimals: Decimals,
+    pub maps: Maps,
+    /// A null becomes the schema's default.
+    pub replace_null: bool,
+}
+
+/// How decimals are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decimals {
+    /// Base64 of the unscaled value.
+    Base64,
+    /// A number with all its digits.
+    Numeric,
+    /// The nearest double.
+    Double,
+}
+
+/// How maps with a schema are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maps {
+    /// Objects if keys are text, else arrays of `[key, value]`.
+    Pairs,
+    /// Objects if keys are text, else arrays of `{"key": …, "value": …}`.
+    Compact,
+    /// Arrays of `{"key": …, "value": …}` whatever the keys are.
+    Entries,
+}
+
+/// Writes values of one schema, or of none, as JSON text without an envelope.
+pub struct JsonWriter {
+    node: Option<WriteNode>,
+    style: Style,
+}
+
+impl JsonWriter {
+    /// Compiles a schema; None for schemaless values.
+    pub fn new(schema: Option<&SchemaRef>, style: Style) -> Self {
+        JsonWriter {
+            node: schema.map(|schema| WriteNode::compile(schema, style)),
+            style,
+        }
+    }
+
+    /// Appends a value.
+    ///
+    /// # Errors
+    /// `DataException` for a value that does not fit its schema; what was appended until then stays.
+    pub fn write(&self, value: &Value, out: &mut Vec<u8>) -> Result<()> {
+        match &self.node {
+            Some(node) => node.write(value, self.style, out),
+            None => schemaless(value, self.style, out),
+        }
+    }
 }
 
 /// A compiled schema.
@@ -136,8 +186,11 @@ impl WriteNode {
         out: &mut Vec<u8>,
     ) -> Result<()> {
         let is_object = self.schema.keys().is_some_and(|keys| keys.kind() == Type::String);
-        if !is_object {
-            return append_pairs(keys, values, entries, style, enclosing, out);
+        match style.maps {
+            Maps::Pairs if !is_object => return append_pairs(keys, values, entries, style, enclosing, out),
+            Maps::Compact if !is_object => return append_entries(keys, values, entries, style, enclosing, out),
+            Maps::Entries => return append_entries(keys, values, entries, style, enclosing, out),
+            Maps::Pairs | Maps::Compact => {}
         }
         out.push(b'{');
         for (index, (key, value)) in entries.iter().enumerate() {
@@ -298,6 +351,27 @@ fn append_pairs(
     Ok(())
 }
 
+fn append_entries(
+    keys: Option<&WriteNode>,
+    values: Option<&WriteNode>,
+    entries: &[(Value, Value)],
+    style: Style,
+    enclosing: Option<&Enclosing<'_>>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    out.push(b'[');
+    for (index, (key, value)) in entries.iter().enumerate() {
+        separate(index, out);
+        out.extend_from_slice(b"{\"key\":");
+        append_any(keys, key, style, enclosing, out)?;
+        out.extend_from_slice(b",\"value\":");
+        append_any(values, value, style, enclosing, out)?;
+        out.push(b'}');
+    }
+    out.push(b']');
+    Ok(())
+}
+
 /// Appends a value that has no schema.
 pub(super) fn schemaless(value: &Value, style: Style, out: &mut Vec<u8>) -> Result<()> {
     match value {
@@ -367,9 +441,16 @@ fn quote_unless(is_number: bool, out: &mut Vec<u8>) {
 }
 
 fn append_decimal(schema: &SchemaRef, value: &Decimal, style: Style, out: &mut Vec<u8>) -> Result<()> {
-    if style.numeric_decimals {
-        write!(out, "{value}")?;
-        return Ok(());
+    match style.decimals {
+        Decimals::Numeric => {
+            write!(out, "{value}")?;
+            return Ok(());
+        }
+        Decimals::Double => {
+            append_f64(value.to_f64(), out);
+            return Ok(());
+        }
+        Decimals::Base64 => {}
     }
     let scale = decimal_scale(schema)?;
     if value.scale() != scale {

@@ -1,11 +1,10 @@
 //! Security of the worker's own connection to its group: a TLS configuration for `rustls`, and the login.
 
 use super::security::{SaslSettings, Security, TlsSettings, TrustedRoots};
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
 use std::sync::Arc;
 use turnbuckle_api::{Error, Props, Result};
 use turnbuckle_keystores::pem;
@@ -66,13 +65,7 @@ pub fn tls_config(tls: &TlsSettings) -> Result<ClientConfig> {
 }
 
 fn verifier(tls: &TlsSettings, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
-    let roots = Arc::new(root_store(&tls.roots)?);
-    let strict = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
-    let strict = strict.map_err(|error| Error::config(format!("The trusted certificates can't be used: {error}")))?;
-    if tls.verify_hostname {
-        return Ok(strict);
-    }
-    Ok(Arc::new(AnyHostName { strict }))
+    turnbuckle_keystores::verifier(root_store(&tls.roots)?, tls.verify_hostname, provider)
 }
 
 /// Files in which systems keep their trusted certificates.
@@ -111,56 +104,6 @@ fn root_store(roots: &TrustedRoots) -> Result<RootCertStore> {
     Ok(store)
 }
 
-/// Checks everything but the host name (`ssl.endpoint.identification.algorithm` empty).
-#[derive(Debug)]
-struct AnyHostName {
-    strict: Arc<WebPkiServerVerifier>,
-}
-
-impl ServerCertVerifier for AnyHostName {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self
-            .strict
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            // The name is checked last, after trust and validity.
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            other => other,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.strict.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.strict.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.strict.supported_verify_schemes()
-    }
-}
-
 /// OpenSSL's name of a TLSv1.2 suite with a Java name: `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` →
 /// `ECDHE-RSA-AES128-GCM-SHA256`. None for suites of TLSv1.3, whose names have no `WITH`.
 pub(super) fn openssl_name(java: &str) -> Option<String> {
@@ -182,6 +125,7 @@ pub(super) fn openssl_name(java: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls_pki_types::{ServerName, UnixTime};
 
     const CERTIFICATE: &str = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
