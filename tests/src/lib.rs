@@ -14,6 +14,7 @@ pub mod db;
 pub mod golden;
 pub mod kafka;
 pub mod localize;
+pub mod mqtt;
 pub mod private;
 pub mod process;
 pub mod redis;
@@ -22,6 +23,7 @@ pub mod rest;
 pub mod search;
 pub mod services;
 pub mod steps;
+pub mod vehicles;
 pub mod wait;
 pub mod worker;
 

@@ -23,6 +23,13 @@ impl Private {
         Self::start_with(names, &[]).await
     }
 
+    /// An MQTT broker with these lines of `mosquitto.conf` instead of "anybody may connect, nothing is kept".
+    /// `{tls_port}` stands for the port of a second listener (`MQTT_TLS` of the settings), `{data}` for its data folder.
+    pub async fn mosquitto(lines: &[&str]) -> Self {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        Self::start_with(&["mosquitto"], &[("mosquitto.overrides", text)]).await
+    }
+
     /// As [`Private::start`]; PostgreSQL and MariaDB offer TLS with the certificate of `keystores/testdata/localhost`.
     pub async fn start_with_tls(names: &[&str]) -> Self {
         Self::start_with(names, &[("tls", String::new())]).await

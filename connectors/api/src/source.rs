@@ -97,13 +97,15 @@ pub trait SourceTask: Send {
     /// The next batch; waits until there is one or a moment has passed. None and an empty batch mean the same: nothing now.
     async fn poll(&mut self) -> Result<Option<Vec<Record>>>;
 
-    /// Records that the broker acknowledged, in order (`commitRecord` for a whole batch). Only called if
+    /// Records that the broker acknowledged (`commitRecord` for a whole batch): all that `poll` returned, in its order, each
+    /// once; those that transformations dropped or that were given up as tolerated errors are among them. Only called if
     /// [`SourceTask::wants_acknowledgements`].
     async fn acknowledged(&mut self, _records: &[Record]) -> Result<()> {
         Ok(())
     }
 
-    /// True if `acknowledged` is to be called; the worker then keeps records until they are acknowledged.
+    /// True if `acknowledged` is to be called; the worker then keeps records until they are acknowledged. It may drop the
+    /// future of `poll` to hand over acknowledgements, and polls again; `poll` of such a task must lose nothing by that.
     fn wants_acknowledgements(&self) -> bool {
         false
     }

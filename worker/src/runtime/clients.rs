@@ -18,6 +18,8 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Java's default of `metadata.max.age.ms`.
 const METADATA_MAX_AGE: Duration = Duration::from_secs(300);
 
+const LINGER: &str = "linger.ms";
+
 /// Makes client settings of connectors from those of the worker.
 #[derive(Debug)]
 pub(super) struct Clients {
@@ -59,9 +61,14 @@ impl Clients {
         to_librdkafka(ClientKind::Admin, &props)
     }
 
-    /// Producer of a source task.
-    pub(super) fn task_producer(&self, connector: &Props, task: &TaskId) -> Result<ClientConfig> {
-        self.producer(connector, &format!("connector-producer-{task}"))
+    /// Producer of a source task. One that waits for acknowledgements does not wait for a batch to fill unless told to: its
+    /// source may send no more before the few records under way are acknowledged.
+    pub(super) fn task_producer(&self, connector: &Props, task: &TaskId, waits: bool) -> Result<ClientConfig> {
+        let mut props = self.producer_props(connector, &format!("connector-producer-{task}"))?;
+        if waits && !props.contains_key(LINGER) {
+            props.insert(LINGER, "0");
+        }
+        to_librdkafka(ClientKind::Producer, &props)
     }
 
     /// Producer of a source task with exactly-once support.
@@ -183,7 +190,7 @@ mod tests {
         ]);
         let (none, task) = (Props::new(), TaskId::new("c", 0));
         let connector = Props::new().with("producer.override.linger.ms", "9");
-        let producer = clients.task_producer(&connector, &task).unwrap();
+        let producer = clients.task_producer(&connector, &task, false).unwrap();
         assert_eq!(producer.get("acks"), Some("1"));
         assert_eq!(producer.get("linger.ms"), Some("9"));
         assert_eq!(producer.get("client.id"), Some("connector-producer-c-0"));
@@ -223,7 +230,7 @@ mod tests {
         ] {
             let connector = Props::new().with(key, "1");
             let errors = [
-                strict.task_producer(&connector, &task).err(),
+                strict.task_producer(&connector, &task, false).err(),
                 strict.task_consumer(&connector, &task).err(),
                 strict.task_admin(&connector, &task).err(),
             ];

@@ -116,7 +116,10 @@ impl Runtime {
                 let producer = self.clients.transactional_producer(config, &start.id)?;
                 (producer, self.clients.offsets_topic().map(str::to_string))
             }
-            None => (self.clients.task_producer(config, &start.id)?, None),
+            None => {
+                let waits = task.wants_acknowledgements();
+                (self.clients.task_producer(config, &start.id, waits)?, None)
+            }
         };
         let sender = Sender::new(SenderParts {
             connector: start.id.connector.clone(),

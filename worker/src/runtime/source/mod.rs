@@ -14,7 +14,7 @@ use super::task::{Control, ControlReceiver, TaskStatusWriter};
 use committer::Committer;
 pub use exactly_once::TaskGate;
 pub(super) use exactly_once::Transactions;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, OptionFuture};
 pub(super) use sender::{Sender, SenderParts};
 use std::sync::Arc;
 use std::time::Duration;
@@ -231,11 +231,14 @@ async fn poll_while_sending(
     }
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut acknowledgements = std::pin::pin!(OptionFuture::from(sender.acknowledgements()));
     while polled.is_none() {
         tokio::select! {
             biased;
             () = control.stopped() => return Ok(Polled::Stopping),
             result = &mut poll => polled = Some(result),
+            // The task may wait for its acknowledgements before it can go on, so it gets them before more is polled.
+            Some(()) = &mut acknowledgements => return Ok(Polled::Batch(Vec::new())),
             _ = tick.tick() => {
                 sender.check()?;
                 commits.tick(sender)?;

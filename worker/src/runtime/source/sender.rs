@@ -480,6 +480,19 @@ impl Sender {
                 error.trace()
             );
         }
+    /// Completes when there is something to tell the task about: records of a committed transaction, or all that were sent
+    /// are reported. None if the task does not ask, or has nothing to hear of.
+    pub(crate) fn acknowledgements(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let by_delivery = self.parts.offsets_topic.is_none();
+        let target = match self.acknowledged.is_empty() {
+            false => 0,
+            true if by_delivery && !self.kept.is_empty() => self.parts.producer.next_sequence(),
+            true => return None,
+        };
+        let acks = self.parts.producer.acks().clone();
+        self.parts
+            .wants_acknowledgements
+            .then(|| async move { acks.reached(target).await })
     }
 
     pub(crate) async fn drain(&mut self, limit: Duration) -> bool {
