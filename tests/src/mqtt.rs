@@ -116,7 +116,7 @@ impl Mqtt {
         let options = PublishOptions::new(quality(qos)).retain(retain);
         let mut notices = Vec::new();
         for (topic, payload) in messages {
-            let sent = self.client.publish_tracked(topic, payload, options.clone());
+            let sent = self.client.publish_tracked(topic, payload, options);
             let notice = timeout(PATIENCE, sent).await;
             let notice = notice.unwrap_or_else(|_| panic!("the MQTT broker takes no messages"));
             notices.push(notice.unwrap_or_else(|e| panic!("cannot publish: {e}")));

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 use turnbuckle_tests::kafka::Kafka;
 use turnbuckle_tests::private::Private;
-use turnbuckle_tests::registry::Registry;
-use turnbuckle_tests::steps::{connector_file, decode_avro};
+use turnbuckle_tests::registry::unframe;
+use turnbuckle_tests::steps::connector_file;
 use turnbuckle_tests::vehicles::Fleet;
 use turnbuckle_tests::worker::Worker;
 use turnbuckle_tests::{services, unique};
@@ -50,13 +50,12 @@ async fn every_position_of_the_buses_arrives() {
     let messages = kafka.read_at_least(&topic, COUNT as usize).await;
     assert_eq!(messages.len() as u64, COUNT);
     assert!(messages[0].key_text().starts_with("/hfp/v2/journey/ongoing/vp/bus/"));
-    let positions: HashSet<(u64, u64)> = decode_avro(&Registry::shared(), &messages)
-        .await
+    let positions: HashSet<(u64, u64)> = messages
         .iter()
-        .map(|payload| {
-            // Bytes in Avro's JSON: one character each.
-            let bytes: Vec<u8> = payload.as_str().unwrap().chars().map(|c| u32::from(c) as u8).collect();
-            let value: Value = serde_json::from_slice(&bytes).unwrap();
+        .map(|message| {
+            // Bytes alone follow the schema's id as they are, as Confluent's serialiser writes them.
+            let (_, payload) = unframe(message.value.as_deref().unwrap());
+            let value: Value = serde_json::from_slice(payload).unwrap();
             (
                 value["VP"]["veh"].as_u64().unwrap(),
                 value["VP"]["tsi"].as_u64().unwrap(),

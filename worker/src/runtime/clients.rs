@@ -206,6 +206,19 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_acknowledgements_does_not_linger() {
+        let (plain, told) = (clients(&[]), clients(&[("producer.linger.ms", "7")]));
+        let (none, task) = (Props::new(), TaskId::new("c", 0));
+        let linger = |clients: &Clients, waits| {
+            let producer = clients.task_producer(&none, &task, waits).unwrap();
+            producer.get("linger.ms").map(str::to_string)
+        };
+        assert_eq!(linger(&plain, true).as_deref(), Some("0"));
+        assert_eq!(linger(&plain, false), None);
+        assert_eq!(linger(&told, true).as_deref(), Some("7"));
+    }
+
+    #[test]
     fn a_batch_has_the_wanted_number_of_records() {
         let clients = clients(&[("consumer.max.poll.records", "50")]);
         let task = TaskId::new("c", 0);

@@ -14,7 +14,6 @@ use crate::config::ConnectionSettings;
 use crate::dial::Dialer;
 use crate::error::{LinkError, LinkErrorKind};
 use bytes::Bytes;
-use std::future::Future;
 use std::time::Duration;
 use turnbuckle_api::{Result, Text};
 
@@ -73,7 +72,7 @@ pub(crate) enum Event {
 
 /// Drives one connection.
 pub(crate) enum Link {
-    V4(v4::Link),
+    V4(Box<v4::Link>),
     V5(Box<v5::Link>),
 }
 
@@ -87,7 +86,7 @@ impl Link {
             return Ok((Client::V5(client), Link::V5(Box::new(link)), dialer));
         }
         let (client, link) = v4::open(&settings, dialer.clone())?;
-        Ok((Client::V4(client), Link::V4(link), dialer))
+        Ok((Client::V4(client), Link::V4(Box::new(link)), dialer))
     }
 
     /// The next event. After an error, the next poll dials again.
@@ -230,7 +229,7 @@ fn refused(kind: LinkErrorKind, text: impl Into<String>) -> LinkError {
     }
 }
 
-/// A future that dials, for the crates' socket connector.
-fn connector(dialer: Dialer) -> impl Future<Output = std::io::Result<crate::dial::Socket>> + Send + 'static {
-    async move { dialer.dial().await }
+/// Dials for the crates, which want a future of its own.
+async fn connector(dialer: Dialer) -> std::io::Result<crate::dial::Socket> {
+    dialer.dial().await
 }

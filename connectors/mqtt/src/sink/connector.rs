@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use turnbuckle_api::config::ConfigValue;
 use turnbuckle_api::sink::SinkConnector;
-use turnbuckle_api::source::{AlterOffsets, ConnectorContext};
-use turnbuckle_api::{ConfigDef, OffsetMap, Props, Result};
+use turnbuckle_api::source::ConnectorContext;
+use turnbuckle_api::{ConfigDef, Props, Result};
 
 /// `io.confluent.connect.mqtt.MqttSinkConnector`.
 #[derive(Debug, Default)]
@@ -39,10 +39,5 @@ impl SinkConnector for MqttSinkConnector {
 
     async fn stop(&mut self) -> Result<()> {
         Ok(())
-    }
-
-    /// Positions are kept by Kafka alone, so any are fine.
-    fn alter_offsets(&self, _config: &Props, _offsets: &[(OffsetMap, Option<OffsetMap>)]) -> Result<AlterOffsets> {
-        Ok(AlterOffsets::Checked)
     }
 }

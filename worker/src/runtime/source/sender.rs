@@ -480,6 +480,8 @@ impl Sender {
                 error.trace()
             );
         }
+    }
+
     /// Completes when there is something to tell the task about: records of a committed transaction, or all that were sent
     /// are reported. None if the task does not ask, or has nothing to hear of.
     pub(crate) fn acknowledgements(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
@@ -490,9 +492,10 @@ impl Sender {
             true => return None,
         };
         let acks = self.parts.producer.acks().clone();
-        self.parts
-            .wants_acknowledgements
-            .then(|| async move { acks.reached(target).await })
+        match self.parts.wants_acknowledgements {
+            true => Some(async move { acks.reached(target).await }),
+            false => None,
+        }
     }
 
     pub(crate) async fn drain(&mut self, limit: Duration) -> bool {
