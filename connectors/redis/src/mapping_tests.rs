@@ -89,7 +89,8 @@ fn text_and_bytes_are_set_as_they_are() {
 #[test]
 fn each_structure_has_its_commands() {
     let json = r#"{"line":"7","longitude":24.94,"latitude":60.17,"doors":3,"raw":"eHl6"}"#;
-    let cases: Vec<(&[(&str, &str)], Record, Vec<String>)> = vec![
+    type Case = (&'static [(&'static str, &'static str)], Record, Vec<String>);
+    let cases: Vec<Case> = vec![
         (
             &[("redis.type", "HASH")],
             bus(Some("7")),

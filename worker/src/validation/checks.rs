@@ -69,14 +69,14 @@ pub(super) fn sink_topics(props: &Props, values: &mut Vec<ConfigValue>) -> Resul
             blame(values, TOPICS, message);
         }
     }
-    if let Some(expression) = expression {
-        if JavaRegex::new(expression)?.matches(dead_letters)? {
-            let message = format!(
-                "The DLQ topic '{dead_letters}' may not be matched by the regex for the topics ('topics.regex={expression}') \
-                 consumed by the connector"
-            );
-            blame(values, TOPICS_REGEX, message);
-        }
+    if let Some(expression) = expression
+        && JavaRegex::new(expression)?.matches(dead_letters)?
+    {
+        let message = format!(
+            "The DLQ topic '{dead_letters}' may not be matched by the regex for the topics ('topics.regex={expression}') \
+             consumed by the connector"
+        );
+        blame(values, TOPICS_REGEX, message);
     }
     Ok(())
 }

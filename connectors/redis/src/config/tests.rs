@@ -79,7 +79,8 @@ fn older_names_of_structures_count_unless_there_is_a_newer_one() {
 #[test]
 fn what_is_wrong_is_named() {
     type Parse = fn(&Props) -> turnbuckle_api::Result<Settings>;
-    let cases: &[(Parse, &[(&str, &str)], &str)] = &[
+    type Case = (Parse, &'static [(&'static str, &'static str)], &'static str);
+    let cases: &[Case] = &[
         (
             cache::settings,
             &[("redis.client.mode", "Sentry")],

@@ -16,7 +16,7 @@ type Listing = JoinHandle<Result<Vec<String>>>;
 /// Topics of a sink task.
 pub(crate) enum Subscription {
     Topics(Vec<String>),
-    Pattern(Pattern),
+    Pattern(Box<Pattern>),
 }
 
 /// Topics by regular expression.
@@ -50,14 +50,14 @@ impl Subscription {
             let problem = error.message().unwrap_or_default();
             Error::invalid_config("topics.regex", text, format!("Invalid regex: {problem}"))
         })?;
-        Ok(Subscription::Pattern(Pattern {
+        Ok(Subscription::Pattern(Box::new(Pattern {
             regex,
             refresh,
             due: Instant::now(),
             listing: None,
             listed: None,
             current: Vec::new(),
-        }))
+        })))
     }
 
     pub(crate) fn begin(&mut self, consumer: &TaskConsumer) -> Result<()> {
