@@ -214,7 +214,7 @@ mod tests {
             producer.get("linger.ms").map(str::to_string)
         };
         assert_eq!(linger(&plain, true).as_deref(), Some("0"));
-        assert_eq!(linger(&plain, false), None);
+        assert_eq!(linger(&plain, false).as_deref(), Some("5"));
         assert_eq!(linger(&told, true).as_deref(), Some("7"));
     }
 
