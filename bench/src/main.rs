@@ -3,11 +3,13 @@
 //! Each scenario moves the same rows twice: once by a loop that does the least a client can do (read and discard; COPY; pipelined SETs), once
 //! by a worker with a connector. Both are measured in the same run, so the ratio says something even on a noisy machine. Rows
 //! have eight columns: bigint, int, text, two doubles, a real, a timestamp and 128 characters of text; records are Avro.
+//! The MQTT scenarios move as many messages of raw bytes at QoS 1: positions of buses into Kafka, texts out of it.
 //!
 //! `cargo run --release -p turnbuckle-bench -- [--rows N] [NAME…]`
 
 mod bare;
 mod measure;
+mod mqtt;
 mod scenario;
 
 use measure::Measured;
@@ -48,9 +50,10 @@ async fn main() -> std::process::ExitCode {
             return std::process::ExitCode::from(2);
         }
     };
-    eprintln!("preparing {} rows …", arguments.rows);
-    let setup = Setup::new(arguments.rows).await;
     let chosen = |scenario: &&Scenario| arguments.only.is_empty() || arguments.only.iter().any(|n| n == scenario.name);
+    eprintln!("preparing {} rows …", arguments.rows);
+    let needs_tables = scenario::ALL.iter().filter(chosen).any(Scenario::needs_tables);
+    let setup = Setup::new(arguments.rows, needs_tables).await;
     println!("| scenario | rows/s | rows per CPU-s | peak MB | bare rows/s | bare rows per CPU-s | worker/bare wall |");
     println!("|---|---|---|---|---|---|---|");
     for scenario in scenario::ALL.iter().filter(chosen) {

@@ -2,6 +2,7 @@
 
 use crate::bare;
 use crate::measure::{self, Measured};
+use crate::mqtt::{self, Mqtt};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use turnbuckle_tests::db::Database;
@@ -27,6 +28,15 @@ enum Way {
     SinkUpsert,
     SinkRedis,
     SinkSearch,
+    MqttSource,
+    MqttSink,
+}
+
+impl Scenario {
+    /// Does it read the tables, itself or by the topic that was filled from them?
+    pub(crate) fn needs_tables(&self) -> bool {
+        !matches!(self.way, Way::MqttSource | Way::MqttSink | Way::SinkRedis)
+    }
 }
 
 /// All scenarios; the sinks read the topic that the PostgreSQL source filled.
@@ -55,6 +65,14 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "elasticsearch-sink-insert",
         way: Way::SinkSearch,
     },
+    Scenario {
+        name: "mqtt-source",
+        way: Way::MqttSource,
+    },
+    Scenario {
+        name: "mqtt-sink",
+        way: Way::MqttSink,
+    },
 ];
 
 /// Keys and values for Redis: a key per row, 128 characters of text.
@@ -68,6 +86,7 @@ pub(crate) struct Setup {
     postgres: Database,
     mariadb: Database,
     kafka: Kafka,
+    mqtt: Mqtt,
     /// A server of its own: the one of the tests keeps its log on disk.
     redis: Private,
     topics: String,
@@ -75,43 +94,50 @@ pub(crate) struct Setup {
 
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// Makes the table `readings` in both databases.
+async fn fill_tables(rows: u64, postgres: &Database, mariadb: &Database) {
+    postgres
+        .execute(
+            "CREATE TABLE readings (id bigint primary key, sensor int not null, name text not null, \
+             x double precision not null, y double precision not null, z real not null, at timestamp not null, \
+             note varchar(128) not null)",
+        )
+        .await;
+    postgres
+        .execute(&format!(
+            "INSERT INTO readings SELECT i, i % 1000, 'sensor ' || i % 1000, i / 7.0, i * 1.5, i / 3.0, \
+             timestamp '2026-01-01' + i * interval '1 millisecond', repeat('n', 128) \
+             FROM generate_series(1, {rows}) i"
+        ))
+        .await;
+    mariadb
+        .execute(
+            "CREATE TABLE readings (id bigint primary key, sensor int not null, name varchar(40) not null, \
+             x double not null, y double not null, z float not null, at timestamp(3) not null, \
+             note varchar(128) not null)",
+        )
+        .await;
+    mariadb
+        .execute(&format!(
+            "INSERT INTO readings SELECT seq, seq % 1000, concat('sensor ', seq % 1000), seq / 7.0, seq * 1.5, \
+             seq / 3.0, timestamp '2026-01-01 00:00:00' + interval seq * 1000 microsecond, repeat('n', 128) \
+             FROM seq_1_to_{rows}"
+        ))
+        .await;
+}
+
 impl Setup {
-    pub(crate) async fn new(rows: u64) -> Self {
-        let postgres = Database::postgres().await;
-        postgres
-            .execute(
-                "CREATE TABLE readings (id bigint primary key, sensor int not null, name text not null, \
-                 x double precision not null, y double precision not null, z real not null, at timestamp not null, \
-                 note varchar(128) not null)",
-            )
-            .await;
-        postgres
-            .execute(&format!(
-                "INSERT INTO readings SELECT i, i % 1000, 'sensor ' || i % 1000, i / 7.0, i * 1.5, i / 3.0, \
-                 timestamp '2026-01-01' + i * interval '1 millisecond', repeat('n', 128) \
-                 FROM generate_series(1, {rows}) i"
-            ))
-            .await;
-        let mariadb = Database::mariadb().await;
-        mariadb
-            .execute(
-                "CREATE TABLE readings (id bigint primary key, sensor int not null, name varchar(40) not null, \
-                 x double not null, y double not null, z float not null, at timestamp(3) not null, \
-                 note varchar(128) not null)",
-            )
-            .await;
-        mariadb
-            .execute(&format!(
-                "INSERT INTO readings SELECT seq, seq % 1000, concat('sensor ', seq % 1000), seq / 7.0, seq * 1.5, \
-                 seq / 3.0, timestamp '2026-01-01 00:00:00' + interval seq * 1000 microsecond, repeat('n', 128) \
-                 FROM seq_1_to_{rows}"
-            ))
-            .await;
+    pub(crate) async fn new(rows: u64, with_tables: bool) -> Self {
+        let (postgres, mariadb) = (Database::postgres().await, Database::mariadb().await);
+        if with_tables {
+            fill_tables(rows, &postgres, &mariadb).await;
+        }
         Setup {
             rows,
             postgres,
             mariadb,
             kafka: Kafka::shared(),
+            mqtt: Mqtt::start(rows).await,
             redis: Private::redis(&["appendonly no"]).await,
             topics: turnbuckle_tests::unique("bench"),
         }
@@ -164,6 +190,11 @@ impl Setup {
                     .await
                     .1
             }
+            Way::MqttSource => {
+                self.mqtt.fill_session(mqtt::BARE).await;
+                measure::own(self.mqtt.drain(mqtt::BARE)).await.1
+            }
+            Way::MqttSink => measure::own(self.mqtt.publish_bare()).await.1,
             Way::SinkRedis => {
                 let mut redis = Redis::database(self.redis.services().redis(), 0).await;
                 let measured = measure::own(bare::set_redis(&mut redis, (0..self.rows).map(redis_pair)))
@@ -190,14 +221,19 @@ impl Setup {
                 .map(|(key, value)| Row::keyed(key, value));
             self.kafka.produce(&self.topic(scenario.way), rows).await;
         }
-        let worker = Worker::distributed(&[("offset.flush.interval.ms", "5000")]).await;
-        if scenario.way == Way::SinkSearch {
-            self.empty_index(&self.topic(scenario.way)).await;
+        // The end of an MQTT sink shows in its committed offset.
+        let flush = if scenario.way == Way::MqttSink { "100" } else { "5000" };
+        let worker = Worker::distributed(&[("offset.flush.interval.ms", flush)]).await;
+        match scenario.way {
+            Way::SinkSearch => self.empty_index(&self.topic(scenario.way)).await,
+            Way::MqttSource => self.mqtt.fill_session(mqtt::WORKER).await,
+            Way::MqttSink => self.mqtt.fill_topic(&self.kafka).await,
+            _ => {}
         }
         let (cpu, start) = (worker.process.cpu_time(), Instant::now());
         let (name, config) = self.connector(scenario);
         worker.rest.create_json(&json!({"name": name, "config": config})).await;
-        self.wait_for_all(scenario).await;
+        self.wait_for_all(scenario, &name).await;
         let wall = start.elapsed();
         let measured = Measured {
             wall,
@@ -213,6 +249,7 @@ impl Setup {
         let database = match way {
             Way::SourceMariaDb => "mariadb",
             Way::SinkRedis => "redis",
+            Way::MqttSource => "mqtt",
             _ => "postgres",
         };
         format!("{}-{database}-readings", self.topics)
@@ -268,6 +305,8 @@ impl Setup {
                     "pk.fields": if upsert { "id" } else { "" },
                 })
             }
+            Way::MqttSource => self.mqtt.source(&self.topic(way)),
+            Way::MqttSink => self.mqtt.sink(),
             Way::SinkRedis => json!({
                 "connector.class": "RedisSink",
                 "topics": self.topic(way),
@@ -282,10 +321,11 @@ impl Setup {
         (format!("{}-{}", self.topics, scenario.name), config)
     }
 
-    async fn wait_for_all(&self, scenario: &Scenario) {
+    async fn wait_for_all(&self, scenario: &Scenario, connector: &str) {
         let way = scenario.way;
         match way {
-            Way::SourcePostgres | Way::SourceMariaDb => {
+            Way::MqttSink => self.mqtt.wait_for_sink(&self.kafka, connector, LONGEST).await,
+            Way::SourcePostgres | Way::SourceMariaDb | Way::MqttSource => {
                 let topic = self.topic(way);
                 wait_until("all rows in the topic", LONGEST, async || {
                     self.kafka.end_offsets(&topic).await.values().sum::<i64>() as u64 >= self.rows
