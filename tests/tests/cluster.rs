@@ -294,12 +294,13 @@ async fn work_that_waits_for_its_worker_says_so_and_returns_to_it() {
     let trace = wait_for("a status that tells of the wait", PATIENCE, async || {
         let (running, _) = cluster::placement(&workers[0].rest).await;
         let report = workers[0].rest.get("/turnbuckle/supervision").await.ok("supervision");
-        let waiting = report["waiting"]["tasks"].as_array().map_or(0, Vec::len);
-        let task = lost
+        let waiting = report["waiting"]["tasks"].as_array().map_or(&[][..], Vec::as_slice);
+        let task = waiting
             .iter()
-            .find(|part| report["waiting"]["tasks"].to_string().contains(part.as_str()));
+            .filter_map(Value::as_str)
+            .find(|task| lost.contains(*task));
         match task {
-            Some(task) if running.len() == 1 && waiting == 2 => {
+            Some(task) if running.len() == 1 && waiting.len() == 2 => {
                 let name = task.rsplit_once('-').unwrap().0;
                 let status = workers[0].rest.status(name).await;
                 Ok(status["tasks"][0]["trace"].as_str().unwrap_or_default().to_owned())
