@@ -144,20 +144,19 @@ impl Loggers {
         let mut levels = self.lock();
         let is_root = name.eq_ignore_ascii_case(ROOT);
         let existing: BTreeSet<String> = levels.set.keys().cloned().chain(known().map(str::to_string)).collect();
-        let mut changed = Vec::new();
         let setting = LoggerLevel {
             level,
             last_modified: Some(now),
         };
-        for logger in existing
+        // All are looked at before any is set: a level that is set holds for the loggers below.
+        let mut changed: Vec<String> = existing
             .into_iter()
             .filter(|logger| is_root || logger.starts_with(name))
-        {
-            if levels.effective(&logger).level != level {
-                levels.set.insert(logger.clone(), setting);
-                changed.push(logger);
-            }
-        }
+            .filter(|logger| levels.effective(logger).level != level)
+            .collect();
+        levels
+            .set
+            .extend(changed.iter().map(|logger| (logger.clone(), setting)));
         if is_root && levels.root.level != level {
             levels.root = setting;
             changed.push(ROOT.to_string());

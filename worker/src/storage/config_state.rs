@@ -509,8 +509,8 @@ mod tests {
         log.put_pair(record::commit("foo", 1));
         assert_eq!(
             log.state.fencing("foo"),
-            fencing(Some(0), Some(1), true),
-            "kept over a removal"
+            fencing(Some(1), Some(1), true),
+            "kept and counted on over a removal"
         );
         assert_eq!(log.put("tasks-fencing-foo", Some("{}")), None);
         assert_eq!(log.state.fencing("foo").task_count_record, Some(1));
