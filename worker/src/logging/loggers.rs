@@ -217,10 +217,15 @@ impl Levels {
         targets = targets.with_targets(self.start.iter().map(|(target, level)| (target.to_string(), level)));
         let mut by_target: BTreeMap<&str, LevelFilter> = BTreeMap::new();
         for (logger, target) in TABLE {
-            if let Some(found) = self.own(logger) {
-                let level = by_target.entry(target).or_insert(LevelFilter::OFF);
-                *level = found.level.filter().max(*level);
-            }
+            // The worker's target is the beginning of the other crates' names, which it does not speak for.
+            let is_other_crate = target.starts_with("turnbuckle_") && !target.contains("::");
+            let found = match self.own(logger) {
+                Some(found) => found,
+                None if is_other_crate => self.effective(logger),
+                None => continue,
+            };
+            let level = by_target.entry(target).or_insert(LevelFilter::OFF);
+            *level = found.level.filter().max(*level);
         }
         targets = targets.with_targets(by_target.into_iter().map(|(target, level)| (target.to_string(), level)));
         // A name that is no Java logger may be a module's; otherwise nothing is logged by it.
