@@ -6,7 +6,7 @@
 //! for the same connector share one round.
 
 use super::actor::{Actor, Internal};
-use super::leader::{ALGORITHM_HEADER, SIGNATURE_HEADER, sign};
+use super::leader::ask_leader;
 use super::request::{Reply, Request};
 use super::{ConnectorType, HerderError, HerderHandle, HerderResult, TaskId};
 use crate::group::MembershipHandle;
@@ -155,7 +155,13 @@ impl TaskGate for Gate {
         let leader = self.group.leader_url();
         let leader = leader.ok_or_else(|| Error::retriable("no leader of the group is known"))?;
         let key = self.store.snapshot().session_key().map(|key| key.key.clone());
-        ask_leader(&leader, connector, key.as_deref()).await
+        let path = ["connectors", connector, "fence"];
+        let asked = ask_leader(reqwest::Method::PUT, &leader, &path, Vec::new(), key.as_deref()).await;
+        asked.map_err(|error| {
+            let reason = error.message().unwrap_or_default();
+            Error::connect(format!("Failed to perform round of zombie fencing: {reason}"))
+                .with_retriable(error.is_retriable())
+        })
     }
 
     async fn verify(&self) -> Result<()> {
@@ -174,30 +180,4 @@ impl TaskGate for Gate {
 
 fn failed(error: HerderError) -> Error {
     Error::connect(format!("Failed to perform round of zombie fencing: {error}"))
-}
-
-/// `PUT /connectors/{name}/fence` at the leader.
-async fn ask_leader(leader: &str, connector: &str, key: Option<&str>) -> Result<()> {
-    let unreachable = |error: reqwest::Error| {
-        Error::connect(format!("Failed to perform round of zombie fencing: {error}")).with_retriable(true)
-    };
-    let mut url = reqwest::Url::parse(leader).map_err(|error| Error::connect(format!("leader {leader}: {error}")))?;
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(["connectors", connector, "fence"]);
-    }
-    let mut request = reqwest::Client::new().put(url);
-    if let Some(key) = key {
-        request = request
-            .header(SIGNATURE_HEADER, sign(key, &[])?)
-            .header(ALGORITHM_HEADER, "HmacSHA256");
-    }
-    let answer = request.send().await.map_err(unreachable)?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(());
-    }
-    let text = answer.text().await.unwrap_or_default();
-    Err(Error::connect(format!(
-        "Failed to perform round of zombie fencing: the leader answered {status} {text}"
-    )))
 }

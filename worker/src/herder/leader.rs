@@ -54,21 +54,36 @@ impl Actor {
 }
 
 async fn send(leader: &str, name: &str, configs: &[Props], key: Option<&str>) -> Result<()> {
-    let failed = |error: reqwest::Error| Error::connect(error.to_string());
     let body = serde_json::to_vec(configs).map_err(|error| Error::connect(error.to_string()))?;
+    ask_leader(reqwest::Method::POST, leader, &["connectors", name, "tasks"], body, key).await
+}
+
+/// A signed request to the leader's internal resources; one without a body is signed over nothing.
+///
+/// # Errors
+/// Retriable if the leader can't be reached; what it answers otherwise.
+pub(super) async fn ask_leader(
+    method: reqwest::Method,
+    leader: &str,
+    path: &[&str],
+    body: Vec<u8>,
+    key: Option<&str>,
+) -> Result<()> {
+    let unreachable = |error: reqwest::Error| Error::connect(error.to_string()).with_retriable(true);
     let mut url = reqwest::Url::parse(leader).map_err(|error| Error::connect(format!("leader {leader}: {error}")))?;
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(["connectors", name, "tasks"]);
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
     }
-    let mut request = reqwest::Client::new()
-        .post(url)
-        .header("Content-Type", "application/json");
+    let mut request = reqwest::Client::new().request(method, url);
+    if !body.is_empty() {
+        request = request.header("Content-Type", "application/json");
+    }
     if let Some(key) = key {
         request = request
             .header(SIGNATURE_HEADER, sign(key, &body)?)
             .header(ALGORITHM_HEADER, "HmacSHA256");
     }
-    let answer = request.body(body).send().await.map_err(failed)?;
+    let answer = request.body(body).send().await.map_err(unreachable)?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());
